@@ -1,0 +1,5 @@
+//! Public behaviour of the pure decisions.
+
+mod limit;
+mod pool;
+mod window;

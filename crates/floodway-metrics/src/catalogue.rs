@@ -1,0 +1,236 @@
+//! Every metric as data, from which documentation, dashboards and tests are made.
+//!
+//! Conventions, after the Prometheus naming guide: one prefix, base units (seconds, ratios of 0 to
+//! 1), the unit as the last part of the name before `_total`, and a sum over the labels means
+//! something. A label value is one of a closed list or the name of a component; all values of a
+//! closed label exist, at zero, from a component's birth
+//! (<https://github.com/prometheus/prometheus/issues/5355>).
+
+pub mod exporter;
+pub mod limiter;
+pub mod pool;
+
+/// Every metric, in the order in which it is exported and documented.
+pub static CATALOGUE: &[&Metric] = &[
+    &limiter::LIMIT,
+    &limiter::LIMIT_MIN,
+    &limiter::LIMIT_MAX,
+    &limiter::IN_FLIGHT,
+    &limiter::QUEUED,
+    &limiter::QUEUE_CAPACITY,
+    &limiter::PERMIT_SECONDS,
+    &limiter::QUEUED_SECONDS,
+    &limiter::SATURATED_SECONDS,
+    &limiter::ACQUIRED,
+    &limiter::REJECTED,
+    &limiter::CANCELLED,
+    &limiter::COMPLETED,
+    &limiter::LIMIT_CHANGES,
+    &limiter::WAIT_DURATION,
+    &limiter::HOLD_DURATION,
+    &pool::CONNECTIONS,
+    &pool::CONNECTIONS_MAX,
+    &pool::CONNECTIONS_RESERVED,
+    &pool::CONNECTIONS_FOREIGN,
+    &pool::LIMIT,
+    &pool::PENDING_REQUESTS,
+    &pool::TIMEOUTS,
+    &pool::ERRORS,
+    &pool::WAIT_DURATION,
+    &pool::USE_DURATION,
+    &exporter::SERIES,
+    &exporter::OVERFLOW,
+    &exporter::RENDER_DURATION,
+    &exporter::BUILD_INFO,
+];
+
+/// One metric: what it is called, what it means, and every label value it can have.
+#[derive(Debug)]
+pub struct Metric {
+    /// The full name, as exported.
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: Kind,
+    /// The kind of component that has it, which also names the first label.
+    pub component: ComponentKind,
+    /// What one unit of the value is.
+    pub unit: Unit,
+    /// One sentence for `# HELP` and the documentation.
+    pub help: &'static str,
+    /// The closed labels, beside the component's name.
+    pub labels: &'static [&'static Label],
+    /// The OpenTelemetry name, where the semantic conventions have one.
+    pub otel: Option<&'static str>,
+}
+
+/// The type of a metric.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Only grows while its component lives.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts observations in fixed buckets.
+    Histogram(&'static Buckets),
+}
+
+impl Kind {
+    /// The word of the Prometheus text format.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram(_) => "histogram",
+        }
+    }
+}
+
+/// Which component a metric belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ComponentKind {
+    /// A limiter; label `limiter`.
+    Limiter,
+    /// A connection pool behind a limiter; label `pool`.
+    Pool,
+    /// The exporter itself; no label, there is one per registry.
+    Exporter,
+}
+
+impl ComponentKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Limiter, Self::Pool, Self::Exporter];
+
+    /// The word for this kind.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Limiter => "limiter",
+            Self::Pool => "pool",
+            Self::Exporter => "exporter",
+        }
+    }
+
+    /// The label that carries the component's name, if it has one.
+    #[must_use]
+    pub const fn label(self) -> Option<&'static str> {
+        match self {
+            Self::Exporter => None,
+            named => Some(named.as_str()),
+        }
+    }
+}
+
+/// The unit of a metric's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// The right to run one operation.
+    Permits,
+    /// Connections of a pool.
+    Connections,
+    /// Callers, requests.
+    Requests,
+    /// Things that happened.
+    Events,
+    /// Time series.
+    Series,
+    /// Always 1; the labels carry the information.
+    Info,
+}
+
+impl Unit {
+    /// The word for this unit.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Permits => "permits",
+            Self::Connections => "connections",
+            Self::Requests => "requests",
+            Self::Events => "events",
+            Self::Series => "series",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// A label with every value it can have.
+#[derive(Debug)]
+pub struct Label {
+    /// The name.
+    pub name: &'static str,
+    /// The values, closed.
+    pub values: &'static [&'static str],
+}
+
+/// The bucket bounds of a histogram, kept as whole numbers so that recording needs no floats.
+#[derive(Debug)]
+pub struct Buckets {
+    /// Upper bounds in the recorded unit, ascending, without `+Inf`.
+    pub bounds: &'static [u64],
+    /// Recorded units in one exported unit: 1e9 for nanoseconds exported as seconds.
+    pub per_unit: f64,
+}
+
+impl Buckets {
+    /// 100 µs to 10 s in sixteen steps of 2 to 2.5: the span between a cache hit and a request
+    /// that nobody waits for any more. Recorded in nanoseconds.
+    pub const DURATIONS: &'static Self = &Self {
+        bounds: &[
+            100_000,
+            250_000,
+            500_000,
+            1_000_000,
+            2_500_000,
+            5_000_000,
+            10_000_000,
+            25_000_000,
+            50_000_000,
+            100_000_000,
+            250_000_000,
+            500_000_000,
+            1_000_000_000,
+            2_500_000_000,
+            5_000_000_000,
+            10_000_000_000,
+        ],
+        per_unit: 1e9,
+    };
+
+    /// The bounds in the exported unit.
+    pub fn upper_bounds(&self) -> impl Iterator<Item = f64> + '_ {
+        self.bounds
+            .iter()
+            .map(|bound| *bound as f64 / self.per_unit)
+    }
+}
+
+/// Starts the table of one component's metrics.
+macro_rules! metrics {
+    ($component:ident; $($(#[doc = $help:literal])+ $ident:ident = $name:literal, $kind:expr, $unit:ident $(, labels: $labels:expr)? $(, otel: $otel:literal)?;)+) => {
+        $(
+            $(#[doc = $help])+
+            pub static $ident: $crate::Metric = $crate::Metric {
+                name: concat!("floodway_", $name),
+                kind: $kind,
+                component: $crate::ComponentKind::$component,
+                unit: $crate::Unit::$unit,
+                // The doc comment is the help text, so the two cannot differ.
+                help: $crate::catalogue::trimmed(concat!($($help),+)),
+                labels: { let labels: &[&$crate::Label] = &[]; $(let _ = labels; let labels: &[&$crate::Label] = $labels;)? labels },
+                otel: { let otel: Option<&'static str> = None; $(let _ = otel; let otel = Some($otel);)? otel },
+            };
+        )+
+    };
+}
+use metrics;
+
+/// Drops the space that follows `///`.
+const fn trimmed(help: &'static str) -> &'static str {
+    help.trim_ascii()
+}

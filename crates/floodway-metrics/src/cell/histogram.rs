@@ -1,0 +1,97 @@
+//! A fixed-bucket histogram that records with two atomic additions.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::shard::Sharded;
+use crate::{Buckets, HistogramValue};
+
+/// Room for this many bounds and `+Inf`; [`Histogram::new`] checks it.
+const MAX_BOUNDS: usize = 16;
+
+/// Counts observations in the buckets of the catalogue entry.
+#[derive(Debug)]
+pub struct Histogram {
+    buckets: &'static Buckets,
+    shards: Sharded<Cells>,
+}
+
+#[derive(Debug, Default)]
+struct Cells {
+    /// Observations above the bound before and up to their own, `+Inf` after the last.
+    counts: [AtomicU64; MAX_BOUNDS + 1],
+    sum: AtomicU64,
+}
+
+impl Histogram {
+    /// Empty.
+    ///
+    /// # Panics
+    ///
+    /// If `buckets` has more than 16 bounds.
+    #[must_use]
+    pub fn new(buckets: &'static Buckets) -> Self {
+        assert!(
+            buckets.bounds.len() <= MAX_BOUNDS,
+            "at most {MAX_BOUNDS} bucket bounds"
+        );
+        Self {
+            buckets,
+            shards: Sharded::new(),
+        }
+    }
+
+    /// Records `value`, in the unit of the bounds (nanoseconds for durations).
+    #[inline]
+    pub fn record(&self, value: u64) {
+        let cells = self.shards.here();
+        let bucket = self.buckets.bounds.partition_point(|bound| *bound < value);
+        cells.counts[bucket].fetch_add(1, Ordering::Relaxed);
+        cells.sum.fetch_add(value, Ordering::Relaxed);
+    }
+
+    /// The mean of what was recorded so far, in the unit of the bounds; `None` while empty.
+    #[must_use]
+    pub fn mean(&self) -> Option<u64> {
+        let (mut count, mut sum) = (0u64, 0u64);
+        for cells in self.shards.iter() {
+            count += cells
+                .counts
+                .iter()
+                .map(|cell| cell.load(Ordering::Relaxed))
+                .sum::<u64>();
+            sum = sum.wrapping_add(cells.sum.load(Ordering::Relaxed));
+        }
+        sum.checked_div(count)
+    }
+
+    /// What was recorded so far.
+    #[must_use]
+    pub fn value(&self) -> HistogramValue {
+        self.value_with_zeros(0)
+    }
+
+    /// As [`value`](Self::value), with `zeros` more observations of 0.
+    ///
+    /// A caller that counts its zeros elsewhere need not record them twice.
+    #[must_use]
+    pub fn value_with_zeros(&self, zeros: u64) -> HistogramValue {
+        let bounds = self.buckets.bounds.len();
+        let mut cumulative = vec![0u64; bounds + 1];
+        cumulative[0] = zeros;
+        let mut sum = 0u64;
+        for cells in self.shards.iter() {
+            for (total, count) in cumulative.iter_mut().zip(&cells.counts) {
+                *total += count.load(Ordering::Relaxed);
+            }
+            sum = sum.wrapping_add(cells.sum.load(Ordering::Relaxed));
+        }
+        for bucket in 1..=bounds {
+            cumulative[bucket] += cumulative[bucket - 1];
+        }
+        HistogramValue {
+            buckets: self.buckets,
+            cumulative,
+            sum: sum as f64 / self.buckets.per_unit,
+        }
+    }
+}

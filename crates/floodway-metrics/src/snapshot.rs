@@ -1,0 +1,228 @@
+//! The numbers of all components at one moment.
+
+use std::sync::Arc;
+
+use crate::{Buckets, CATALOGUE, Metric};
+
+/// Something with numbers.
+///
+/// Implementations report every label value of every metric they have, zeros included.
+pub trait Source: Send + Sync {
+    /// Reports the numbers now.
+    fn collect(&self, out: &mut Collector);
+}
+
+/// The numbers of all live components, by metric in catalogue order.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The metrics that have at least one series.
+    pub families: Vec<Family>,
+}
+
+impl Snapshot {
+    /// The number of one series of a counter or gauge, for tests and assertions: `labels` are the
+    /// values, the component's name first. `None` if there is no such series.
+    #[must_use]
+    pub fn number(&self, metric: &'static Metric, labels: &[&str]) -> Option<f64> {
+        match self.value(metric, labels)? {
+            Value::Number(number) => Some(*number),
+            Value::Histogram(_) => None,
+        }
+    }
+
+    /// As [`number`](Self::number), for a histogram.
+    #[must_use]
+    pub fn histogram(&self, metric: &'static Metric, labels: &[&str]) -> Option<&HistogramValue> {
+        match self.value(metric, labels)? {
+            Value::Number(_) => None,
+            Value::Histogram(histogram) => Some(histogram),
+        }
+    }
+
+    fn value(&self, metric: &'static Metric, labels: &[&str]) -> Option<&Value> {
+        let family = self
+            .families
+            .iter()
+            .find(|family| family.metric.name == metric.name)?;
+        let wanted = |series: &&Series| {
+            series
+                .label_pairs(metric)
+                .map(|(_, value)| value)
+                .eq(labels.iter().copied())
+        };
+        Some(&family.series.iter().find(wanted)?.value)
+    }
+}
+
+/// One metric with its series.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Family {
+    /// The catalogue entry.
+    pub metric: &'static Metric,
+    /// One per component and label value.
+    pub series: Vec<Series>,
+}
+
+/// One series of a metric.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Series {
+    /// The component's name; `None` for the exporter, which has no name.
+    pub component: Option<Arc<str>>,
+    /// One value per closed label of the metric, in its order.
+    pub labels: Vec<&'static str>,
+    /// The number.
+    pub value: Value,
+}
+
+impl Series {
+    /// All labels with their values, the component's first.
+    pub fn label_pairs<'a>(
+        &'a self,
+        metric: &'static Metric,
+    ) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let component = metric.component.label().zip(self.component.as_deref());
+        let closed = metric
+            .labels
+            .iter()
+            .map(|label| label.name)
+            .zip(self.labels.iter().copied());
+        component.into_iter().chain(closed)
+    }
+}
+
+/// The number of a series.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// Of a counter or a gauge.
+    Number(f64),
+    /// Of a histogram.
+    Histogram(HistogramValue),
+}
+
+/// What a histogram recorded.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HistogramValue {
+    /// The bounds.
+    pub buckets: &'static Buckets,
+    /// Observations up to each bound and, last, all of them.
+    pub cumulative: Vec<u64>,
+    /// Sum of all observations, in the exported unit.
+    pub sum: f64,
+}
+
+impl HistogramValue {
+    /// How many observations there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.cumulative.last().copied().unwrap_or(0)
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.cumulative.iter_mut().zip(&other.cumulative) {
+            *mine += theirs;
+        }
+        self.sum += other.sum;
+    }
+}
+
+impl PartialEq for HistogramValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.cumulative == other.cumulative && self.sum == other.sum
+    }
+}
+
+/// Takes the numbers of one component after another.
+#[derive(Debug)]
+pub struct Collector {
+    /// By position in the catalogue.
+    series: Vec<Vec<Series>>,
+    component: Option<Arc<str>>,
+    /// Whether the component shares its name, so that equal series are added up.
+    folded: bool,
+}
+
+impl Collector {
+    pub(crate) fn new() -> Self {
+        Self {
+            series: CATALOGUE.iter().map(|_| Vec::new()).collect(),
+            component: None,
+            folded: false,
+        }
+    }
+
+    pub(crate) fn start(&mut self, component: Option<Arc<str>>, folded: bool) {
+        self.component = component;
+        self.folded = folded;
+    }
+
+    pub(crate) fn series_count(&self) -> usize {
+        self.series.iter().map(Vec::len).sum()
+    }
+
+    pub(crate) fn finish(self) -> Snapshot {
+        let families = CATALOGUE
+            .iter()
+            .zip(self.series)
+            .filter(|(_, series)| !series.is_empty())
+            .map(|(metric, series)| Family { metric, series })
+            .collect();
+        Snapshot { families }
+    }
+
+    /// Reports a metric without closed labels.
+    pub fn number(&mut self, metric: &'static Metric, value: f64) {
+        self.push(metric, Vec::new(), Value::Number(value));
+    }
+
+    /// Reports all values of a metric with one closed label, in the label's order.
+    pub fn numbers<const N: usize>(&mut self, metric: &'static Metric, values: [f64; N]) {
+        debug_assert_eq!(metric.labels.len(), 1, "{} has one label", metric.name);
+        debug_assert_eq!(
+            metric.labels[0].values.len(),
+            N,
+            "{}: all values",
+            metric.name
+        );
+        for (label, value) in metric.labels[0].values.iter().zip(values) {
+            self.push(metric, vec![label], Value::Number(value));
+        }
+    }
+
+    /// Reports a histogram without closed labels.
+    pub fn histogram(&mut self, metric: &'static Metric, value: HistogramValue) {
+        self.push(metric, Vec::new(), Value::Histogram(value));
+    }
+
+    fn push(&mut self, metric: &'static Metric, labels: Vec<&'static str>, value: Value) {
+        let Some(at) = CATALOGUE
+            .iter()
+            .position(|entry| std::ptr::eq(*entry, metric))
+        else {
+            debug_assert!(false, "{} is not in the catalogue", metric.name);
+            return;
+        };
+        let series = &mut self.series[at];
+        if self.folded
+            && let Some(same) = series
+                .iter_mut()
+                .find(|one| one.component == self.component && one.labels == labels)
+        {
+            match (&mut same.value, &value) {
+                (Value::Number(sum), Value::Number(more)) => *sum += more,
+                (Value::Histogram(sum), Value::Histogram(more)) => sum.merge(more),
+                _ => debug_assert!(false, "{} has one kind", metric.name),
+            }
+            return;
+        }
+        series.push(Series {
+            component: self.component.clone(),
+            labels,
+            value,
+        });
+    }
+}

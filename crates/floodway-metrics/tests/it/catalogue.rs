@@ -1,0 +1,71 @@
+//! The rules every catalogue entry keeps.
+
+use std::collections::HashSet;
+
+use floodway_metrics::{CATALOGUE, ComponentKind, Kind, Unit};
+
+#[test]
+fn names_follow_the_prometheus_conventions() {
+    for metric in CATALOGUE {
+        let name = metric.name;
+        assert!(
+            name.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
+            "{name}: snake case"
+        );
+        let counter = matches!(metric.kind, Kind::Counter);
+        assert_eq!(
+            name.ends_with("_total"),
+            counter,
+            "{name}: _total is for counters"
+        );
+        let unit = name.trim_end_matches("_total").ends_with("_seconds");
+        assert_eq!(unit, metric.unit == Unit::Seconds, "{name}: unit suffix");
+        if metric.component != ComponentKind::Exporter {
+            let prefix = format!("floodway_{}_", metric.component.as_str());
+            assert!(name.starts_with(&prefix), "{name} starts with {prefix}");
+        }
+    }
+}
+
+#[test]
+fn names_are_unique_and_help_is_one_sentence() {
+    let names: HashSet<_> = CATALOGUE.iter().map(|metric| metric.name).collect();
+    assert_eq!(names.len(), CATALOGUE.len());
+    for metric in CATALOGUE {
+        assert!(
+            metric.help.ends_with('.') && !metric.help.contains('\n'),
+            "{}",
+            metric.name
+        );
+        assert_eq!(metric.help, metric.help.trim(), "{}", metric.name);
+    }
+}
+
+#[test]
+fn labels_are_closed_and_do_not_clash_with_the_component() {
+    for metric in CATALOGUE {
+        for label in metric.labels {
+            assert!(
+                !label.values.is_empty(),
+                "{}: {} has values",
+                metric.name,
+                label.name
+            );
+            assert_ne!(
+                Some(label.name),
+                metric.component.label(),
+                "{}",
+                metric.name
+            );
+        }
+    }
+}
+
+#[test]
+fn bucket_bounds_ascend() {
+    for metric in CATALOGUE {
+        if let Kind::Histogram(buckets) = metric.kind {
+            assert!(buckets.bounds.is_sorted_by(|a, b| a < b), "{}", metric.name);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What can be wrong with a configuration, at build time or while running.
+
+use floodway_metrics::RegisterError;
+
+/// Why a limiter or pool limiter could not be built.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A number is outside what its field allows.
+    #[error("{field}: {value} is out of range, expected {min} to {max}")]
+    OutOfRange {
+        /// The builder's method.
+        field: &'static str,
+        /// What it was given.
+        value: f64,
+        /// The least that is allowed.
+        min: u32,
+        /// The most that is allowed.
+        max: u32,
+    },
+    /// The lower bound is above the upper bound.
+    #[error("bounds: minimum {min} is above maximum {max}")]
+    EmptyBounds {
+        /// The lower bound.
+        min: u32,
+        /// The upper bound.
+        max: u32,
+    },
+    /// The queue has room but nobody may wait in it.
+    #[error("queue max_wait: 0 s lets nobody wait; use Queue::none() to refuse at once")]
+    NoWait,
+    /// Nothing says what the limit is.
+    #[error("limit: not set; call limit, algorithm or ceiling")]
+    NoLimit,
+    /// An adaptive algorithm needs durations, which counting alone does not measure.
+    #[error("instrumentation: Counts measures no durations, which the algorithm needs; use Full")]
+    Unmeasured,
+    /// The name is not usable, or is in use in this registry.
+    #[error(transparent)]
+    Name(#[from] RegisterError),
+    /// As many connections are reserved as the pool has, or more.
+    #[error("reserved: {reserved} leaves nothing of a pool of {max} connections")]
+    Reserved {
+        /// Connections to leave to others.
+        reserved: u32,
+        /// Connections that the pool may open.
+        max: u32,
+    },
+    /// A pool limiter was built outside a tokio runtime, which it needs to return connections.
+    #[error("pool limiter {name:?} must be built inside a tokio runtime")]
+    NoRuntime {
+        /// The name it was to have.
+        name: String,
+    },
+}
+
+/// Why a limit could not be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("limit: {limit} is out of bounds, expected {min} to {max}")]
+#[non_exhaustive]
+pub struct LimitError {
+    /// The limit asked for.
+    pub limit: u32,
+    /// The lower bound.
+    pub min: u32,
+    /// The upper bound.
+    pub max: u32,
+}

@@ -1,0 +1,201 @@
+//! The limiter: who may run now.
+
+mod acquire;
+mod builder;
+mod ceiling;
+mod cells;
+mod core;
+mod permit;
+mod queue;
+mod rejected;
+mod state;
+
+use std::{fmt, sync::Arc};
+
+use self::core::Core;
+pub use self::{
+    acquire::{Acquire, Acquiring},
+    builder::LimiterBuilder,
+    ceiling::Ceiling,
+    cells::Instrumentation,
+    permit::Permit,
+    queue::Queue,
+    rejected::{RejectReason, Rejected},
+    state::MAX_PERMITS,
+};
+use crate::LimitError;
+
+/// Lets a bounded number of operations run at once and the next few wait; refuses the rest.
+///
+/// A counting semaphore at heart, with what a semaphore lacks: a wait queue that is bounded by
+/// length and by deadline, refusals that say why and when to come back, a limit that can shrink
+/// while permits are out, and numbers from birth.
+///
+/// Waiters are served first come, first served. Nobody overtakes: while somebody waits, newcomers
+/// queue even if a permit is free at that instant.
+///
+/// Cloning is cheap and gives the same limiter. Use [`PoolLimiter`](crate::PoolLimiter) where the
+/// bound is the size of a connection pool, and `floodway-tower`'s `LimiterLayer` to put a limiter
+/// in front of a service.
+///
+/// # Cost
+///
+/// An uncontended acquire and release is two atomic operations on one word and some counters,
+/// without lock or allocation; `cargo xtask bench limiter` prints it beside tokio's semaphore.
+///
+/// # Examples
+///
+/// ```
+/// use floodway::{Limiter, Outcome, RejectReason};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limiter = Limiter::builder("thumbnails").limit(1).build()?;
+/// let permit = limiter.acquire().await?;
+/// let refused = limiter.try_acquire().unwrap_err();
+/// assert_eq!(refused.reason, RejectReason::NoPermit);
+/// permit.complete(Outcome::Success);
+/// assert_eq!(limiter.in_flight(), 0);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Limiter {
+    core: Arc<Core>,
+}
+
+impl Limiter {
+    /// Starts to describe a limiter called `name`, which is its label on every metric.
+    pub fn builder(name: impl Into<String>) -> LimiterBuilder {
+        LimiterBuilder::new(name.into())
+    }
+
+    /// Waits for a permit, in the queue and no longer than the queue allows.
+    ///
+    /// Use [`acquire_with`](Self::acquire_with) to bring a deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] if the queue is full, the wait exceeded [`Queue::max_wait`], or the limiter
+    /// was closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the place in the queue, and gives back a permit that was
+    /// granted but not yet received. A caller that starts again starts at the end of the queue.
+    pub fn acquire(&self) -> Acquiring {
+        self.acquire_with(Acquire::new())
+    }
+
+    /// Waits for a permit as `request` says.
+    ///
+    /// # Errors
+    ///
+    /// As for [`acquire`](Self::acquire), and if the deadline of the request passes.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`acquire`](Self::acquire).
+    pub fn acquire_with(&self, request: Acquire) -> Acquiring {
+        Acquiring::new(Arc::clone(&self.core), request)
+    }
+
+    /// Takes a permit if one is free and nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] with [`RejectReason::NoPermit`] or [`RejectReason::Closed`].
+    pub fn try_acquire(&self) -> Result<Permit, Rejected> {
+        match self.core.try_acquire() {
+            Ok(granted) => Ok(Permit::new(Arc::clone(&self.core), granted)),
+            Err(state) => {
+                let closed = state.is_closed();
+                let reason = if closed {
+                    RejectReason::Closed
+                } else {
+                    RejectReason::NoPermit
+                };
+                Err(self.core.reject(reason))
+            }
+        }
+    }
+
+    /// Runs `operation` under a permit; it is not polled before it has one.
+    ///
+    /// Completion counts as [`Outcome::Success`](crate::Outcome), whatever the output. To say
+    /// otherwise, [`acquire`](Self::acquire) a permit and [`complete`](Permit::complete) it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`acquire`](Self::acquire); `operation` is dropped without having been polled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops `operation` and gives the permit back.
+    pub async fn run<F: Future>(&self, operation: F) -> Result<F::Output, Rejected> {
+        let permit = self.acquire().await?;
+        let output = operation.await;
+        permit.complete(crate::Outcome::Success);
+        Ok(output)
+    }
+
+    /// Changes the limit of the algorithm, at once and for as long as the algorithm leaves it.
+    ///
+    /// A larger limit admits waiters before this returns. With a smaller one nothing new is
+    /// admitted until enough permits have come back; those that are out are not interrupted.
+    /// Ceilings still apply: see [`limit`](Self::limit).
+    ///
+    /// # Errors
+    ///
+    /// If `limit` is outside the bounds given at build time (1 to [`MAX_PERMITS`] if none were).
+    pub fn set_limit(&self, limit: u32) -> Result<(), LimitError> {
+        self.core.set_limit(limit)
+    }
+
+    /// Refuses everything from now on, waiters included. Permits that are out stay valid.
+    pub fn close(&self) {
+        self.core.close();
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.core.state().is_closed()
+    }
+
+    /// The name given at build time.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.core.name()
+    }
+
+    /// How many permits may be out now: the algorithm's limit or the lowest ceiling.
+    #[must_use]
+    pub fn limit(&self) -> u32 {
+        self.core.state().limit()
+    }
+
+    /// How many permits are out now. Above [`limit`](Self::limit) after it shrank, until enough
+    /// have come back.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.core.state().in_flight()
+    }
+
+    /// How many callers wait now.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.core.queued()
+    }
+}
+
+impl fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limiter")
+            .field("name", &self.name())
+            .field("limit", &self.limit())
+            .field("in_flight", &self.in_flight())
+            .field("queued", &self.queued())
+            .finish()
+    }
+}

@@ -1,0 +1,182 @@
+//! The description of a limiter, checked as a whole when it is built.
+
+use std::{fmt, ops::RangeInclusive, sync::Arc};
+
+use floodway_control::{Fixed, LimitAlgorithm, WindowCollector};
+use floodway_metrics::{ComponentKind, Registry, Source};
+
+use super::{
+    Ceiling, Instrumentation, Limiter, MAX_PERMITS, Queue,
+    cells::Cells,
+    core::{Control, Core},
+};
+use crate::{BuildError, Clock};
+
+/// The range of an adaptive limit that was given none: that of Netflix's `VegasLimit`.
+const DEFAULT_BOUNDS: (u32, u32) = (1, 1_000);
+
+/// Describes a [`Limiter`]. Made by [`Limiter::builder`].
+#[must_use]
+pub struct LimiterBuilder {
+    name: String,
+    algorithm: Option<Box<dyn LimitAlgorithm>>,
+    bounds: Option<(u32, u32)>,
+    queue: Queue,
+    ceilings: Vec<Ceiling>,
+    instrumentation: Instrumentation,
+    clock: Clock,
+    registry: Registry,
+}
+
+impl LimiterBuilder {
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            name,
+            algorithm: None,
+            bounds: None,
+            queue: Queue::default(),
+            ceilings: Vec::new(),
+            instrumentation: Instrumentation::default(),
+            clock: Clock::default(),
+            registry: Registry::global().clone(),
+        }
+    }
+
+    /// A constant limit of `limit` permits, 1 to [`MAX_PERMITS`]; short for
+    /// `algorithm(Fixed::new(limit))`.
+    pub fn limit(self, limit: u32) -> Self {
+        self.algorithm(Fixed::new(limit))
+    }
+
+    /// What decides the limit. Without one, the ceilings alone do.
+    pub fn algorithm(mut self, algorithm: impl LimitAlgorithm) -> Self {
+        self.algorithm = Some(Box::new(algorithm));
+        self
+    }
+
+    /// The range in which the limit may move, in permits; by default 1 to 1,000 for an adaptive
+    /// algorithm and 1 to [`MAX_PERMITS`] for a constant one. A ceiling may still press the limit
+    /// below the minimum.
+    pub fn bounds(mut self, bounds: RangeInclusive<u32>) -> Self {
+        self.bounds = Some((*bounds.start(), *bounds.end()));
+        self
+    }
+
+    /// Where callers wait; by default [`Queue::fifo`].
+    pub fn queue(mut self, queue: Queue) -> Self {
+        self.queue = queue;
+        self
+    }
+
+    /// Adds an outer bound; the lowest applies.
+    pub fn ceiling(mut self, ceiling: Ceiling) -> Self {
+        self.ceilings.push(ceiling);
+        self
+    }
+
+    /// How much is measured; by default everything.
+    pub fn instrumentation(mut self, instrumentation: Instrumentation) -> Self {
+        self.instrumentation = instrumentation;
+        self
+    }
+
+    /// What durations are measured with; by default the processor's time-stamp counter.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where the metrics are registered; by default [`Registry::global`].
+    pub fn registry(mut self, registry: &Registry) -> Self {
+        self.registry = registry.clone();
+        self
+    }
+
+    /// Builds the limiter.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] names the first field that cannot be used and its value.
+    pub fn build(self) -> Result<Limiter, BuildError> {
+        check_queue(self.queue)?;
+        let algorithm = match self.algorithm {
+            Some(algorithm) => algorithm,
+            None if self.ceilings.is_empty() => return Err(BuildError::NoLimit),
+            None => Box::new(Fixed::new(MAX_PERMITS)),
+        };
+        let windows = algorithm.window().map(WindowCollector::new);
+        if windows.is_some() && self.instrumentation == Instrumentation::Counts {
+            return Err(BuildError::Unmeasured);
+        }
+        let bounds = self.bounds.or(windows.is_some().then_some(DEFAULT_BOUNDS));
+        let control = Control {
+            algorithm,
+            windows,
+            bounds,
+            ceilings: self.ceilings,
+        };
+        check_limit(&control)?;
+
+        let cells = Cells::new(self.instrumentation);
+        let core = Arc::new(Core::new(self.name, self.queue, cells, self.clock, control));
+        let source: Arc<dyn Source> = Arc::clone(&core) as _;
+        self.registry
+            .register(ComponentKind::Limiter, core.name(), &source)?;
+        core.born();
+        core.attach_ceilings();
+        Ok(Limiter { core })
+    }
+}
+
+fn check_queue(queue: Queue) -> Result<(), BuildError> {
+    if queue.enabled && !(1..=MAX_PERMITS as usize).contains(&queue.capacity) {
+        let value = queue.capacity as f64;
+        return Err(BuildError::OutOfRange {
+            field: "queue capacity",
+            value,
+            min: 1,
+            max: MAX_PERMITS,
+        });
+    }
+    if queue.enabled && queue.max_wait.is_zero() {
+        return Err(BuildError::NoWait);
+    }
+    Ok(())
+}
+
+fn check_limit(control: &Control) -> Result<(), BuildError> {
+    let (min, max) = control.range();
+    if min > max {
+        return Err(BuildError::EmptyBounds { min, max });
+    }
+    for bound in [min, max] {
+        in_range("bounds", f64::from(bound), (1, MAX_PERMITS))?;
+    }
+    in_range("limit", control.algorithm.limit(), (min, max))
+}
+
+fn in_range(field: &'static str, value: f64, (min, max): (u32, u32)) -> Result<(), BuildError> {
+    // Written so that NaN is out of range.
+    if value >= f64::from(min) && value <= f64::from(max) {
+        Ok(())
+    } else {
+        Err(BuildError::OutOfRange {
+            field,
+            value,
+            min,
+            max,
+        })
+    }
+}
+
+impl fmt::Debug for LimiterBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LimiterBuilder")
+            .field("name", &self.name)
+            .field("bounds", &self.bounds)
+            .field("queue", &self.queue)
+            .field("ceilings", &self.ceilings)
+            .field("instrumentation", &self.instrumentation)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! The description of a pool limiter, checked as a whole when it is built.
+
+use std::fmt;
+
+use floodway_metrics::Registry;
+use tokio::runtime::Handle;
+
+use super::{Pool, PoolLimiter, gate::Gate};
+use crate::{BuildError, Ceiling, Limiter, LimiterBuilder, MAX_PERMITS, Queue};
+
+/// Describes a [`PoolLimiter`]. Made by [`PoolLimiter::builder`].
+#[must_use]
+pub struct PoolLimiterBuilder<P> {
+    name: String,
+    pool: P,
+    reserved: u32,
+    registry: Registry,
+    limiter: LimiterBuilder,
+}
+
+impl<P: Pool> PoolLimiterBuilder<P> {
+    pub(super) fn new(name: String, pool: P) -> Self {
+        Self {
+            limiter: Limiter::builder(name.clone()),
+            name,
+            pool,
+            reserved: 0,
+            registry: Registry::global().clone(),
+        }
+    }
+
+    /// Connections that are never handed out, so that others (migrations, health checks, an
+    /// operator's shell) always find one; less than the size of the pool.
+    pub fn reserved(mut self, connections: u32) -> Self {
+        self.reserved = connections;
+        self
+    }
+
+    /// Where callers wait for a connection; by default [`Queue::fifo`].
+    pub fn queue(mut self, queue: Queue) -> Self {
+        self.limiter = self.limiter.queue(queue);
+        self
+    }
+
+    /// Where the metrics are registered; by default [`Registry::global`].
+    pub fn registry(mut self, registry: &Registry) -> Self {
+        self.limiter = self.limiter.registry(registry);
+        self.registry = registry.clone();
+        self
+    }
+
+    /// Builds the limiter and starts to watch the pool.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] names the field that cannot be used and its value; also if the pool has no
+    /// maximum or this is not called inside a tokio runtime.
+    pub fn build(self) -> Result<PoolLimiter<P>, BuildError> {
+        let Ok(runtime) = Handle::try_current() else {
+            return Err(BuildError::NoRuntime { name: self.name });
+        };
+        let max = self.pool.snapshot().max;
+        if !(1..=MAX_PERMITS).contains(&max) {
+            let value = f64::from(max);
+            return Err(BuildError::OutOfRange {
+                field: "pool size",
+                value,
+                min: 1,
+                max: MAX_PERMITS,
+            });
+        }
+        if self.reserved >= max {
+            return Err(BuildError::Reserved {
+                reserved: self.reserved,
+                max,
+            });
+        }
+        let ceiling = Ceiling::new(max - self.reserved);
+        let limiter = self.limiter.ceiling(ceiling.clone()).build()?;
+        let gate = Gate::new(self.pool, limiter, ceiling, self.reserved, runtime);
+        Ok(PoolLimiter::new(gate, &self.registry)?)
+    }
+}
+
+impl<P> fmt::Debug for PoolLimiterBuilder<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolLimiterBuilder")
+            .field("name", &self.name)
+            .field("reserved", &self.reserved)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,94 @@
+//! A connection with the permit to use it.
+
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
+
+use super::{Pool, gate::Gate};
+use crate::{Outcome, Permit, Rejected};
+
+/// A connection, until it is dropped.
+///
+/// Dereferences to the pool's own connection. On drop it is returned in the background, and its
+/// permit comes back when the pool has it, so that who is admitted next finds it there.
+pub struct Pooled<P: Pool> {
+    gate: Arc<Gate<P>>,
+    /// `None` only while being dropped.
+    held: Option<(P::Connection, Permit)>,
+    since: u64,
+}
+
+impl<P: Pool> Pooled<P> {
+    pub(super) fn new(
+        gate: Arc<Gate<P>>,
+        connection: P::Connection,
+        permit: Permit,
+        since: u64,
+    ) -> Self {
+        Self {
+            gate,
+            held: Some((connection, permit)),
+            since,
+        }
+    }
+}
+
+impl<P: Pool> Deref for Pooled<P> {
+    type Target = P::Connection;
+
+    fn deref(&self) -> &P::Connection {
+        &self.held.as_ref().expect("held until dropped").0
+    }
+}
+
+impl<P: Pool> DerefMut for Pooled<P> {
+    fn deref_mut(&mut self) -> &mut P::Connection {
+        &mut self.held.as_mut().expect("held until dropped").0
+    }
+}
+
+/// Returns the connection first and the permit second; the other way round, the next caller
+/// would wait in the pool's queue instead of ours.
+impl<P: Pool> Drop for Pooled<P> {
+    fn drop(&mut self) {
+        let Some((connection, permit)) = self.held.take() else {
+            return;
+        };
+        let gate = Arc::clone(&self.gate);
+        let since = self.since;
+        self.gate.runtime.spawn(async move {
+            gate.pool.release(connection).await;
+            gate.cells
+                .usage
+                .record(gate.clock.now().saturating_sub(since));
+            permit.complete(Outcome::Success);
+            gate.edge();
+        });
+    }
+}
+
+impl<P: Pool> fmt::Debug for Pooled<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pooled")
+            .field("limiter", &self.gate.limiter.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectionError<E> {
+    /// Refused before the pool was asked.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// Admitted, but the pool did not deliver before the deadline. The attempt goes on in the
+    /// background.
+    #[error("the pool delivered no connection before the deadline; is the database reachable?")]
+    Deadline,
+    /// The pool failed.
+    #[error("the pool failed to give a connection")]
+    Pool(#[source] E),
+}

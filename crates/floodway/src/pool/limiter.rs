@@ -1,0 +1,142 @@
+//! A limiter whose limit is what a connection pool can really give.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+use floodway_metrics::{ComponentKind, RegisterError, Registry, Source};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+
+use super::{
+    ConnectionError, Pool, PoolLimiterBuilder, Pooled,
+    detached::Detached,
+    gate::{Gate, WATCH_INTERVAL},
+};
+use crate::{Acquire, Ceiling, Limiter, Outcome};
+
+/// Hands out at most as many connections as the pool can give, lets the next few callers wait in
+/// a queue of its own, and refuses the rest.
+///
+/// The limit is `max − reserved − foreign`, where *foreign* is what others take from the same
+/// pool, as a peak over the last second. Since nobody is let through whom the pool cannot serve,
+/// the pool's own queue stays empty and its own timeout never fires, which is what makes a plain
+/// pool collapse under overload: a waiter whose timeout expires during the connection's liveness
+/// check takes the connection down with it (<https://github.com/launchbadge/sqlx/issues/3132>).
+///
+/// Obtaining a connection is never interrupted. If the caller goes away or its deadline passes,
+/// the attempt goes on in the background and the connection returns to the pool.
+///
+/// Cloning is cheap and gives the same limiter.
+///
+/// [`ceiling`](Self::ceiling) puts the same bound on limiters further out, so that requests are
+/// refused before they have cost anything.
+pub struct PoolLimiter<P: Pool> {
+    gate: Arc<Gate<P>>,
+}
+
+impl<P: Pool> PoolLimiter<P> {
+    /// Starts to describe a limiter called `name` in front of `pool`. The name is the label on
+    /// the metrics of both kinds, limiter and pool.
+    pub fn builder(name: impl Into<String>, pool: P) -> PoolLimiterBuilder<P> {
+        PoolLimiterBuilder::new(name.into(), pool)
+    }
+
+    pub(super) fn new(gate: Gate<P>, registry: &Registry) -> Result<Self, RegisterError> {
+        let gate = Arc::new(gate);
+        let source: Arc<dyn Source> = Arc::clone(&gate) as _;
+        registry.register(ComponentKind::Pool, gate.limiter.name(), &source)?;
+        gate.runtime.spawn(watch(Arc::downgrade(&gate)));
+        Ok(Self { gate })
+    }
+
+    /// Waits for a connection until `deadline`: in our queue first, then while the pool checks or
+    /// opens one.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::Rejected`] if the queue is full, the wait exceeded the queue's bound or
+    /// the deadline, or the pool is closed; [`ConnectionError::Deadline`] if the pool did not
+    /// deliver in time; [`ConnectionError::Pool`] with what it said if it failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the queue. An attempt that has begun goes on in the background
+    /// and its connection returns to the pool; the permit comes back after that.
+    pub async fn connection(
+        &self,
+        deadline: Instant,
+    ) -> Result<Pooled<P>, ConnectionError<P::Error>> {
+        let gate = &self.gate;
+        let started = gate.clock.now();
+        gate.refresh();
+        let permit = gate
+            .limiter
+            .acquire_with(Acquire::new().deadline(deadline))
+            .await?;
+        gate.edge();
+        let mut attempt = Detached::new(Arc::clone(gate), permit);
+        match timeout_at(deadline, &mut attempt).await {
+            Ok((Ok(connection), permit)) => {
+                let ready = gate.clock.now();
+                gate.cells.wait.record(ready.saturating_sub(started));
+                Ok(Pooled::new(Arc::clone(gate), connection, permit, ready))
+            }
+            Ok((Err(error), permit)) => {
+                permit.complete(Outcome::Overload);
+                gate.edge();
+                Err(ConnectionError::Pool(error))
+            }
+            Err(_) => Err(ConnectionError::Deadline),
+        }
+    }
+
+    /// The limiter in front of the pool, to read its numbers or to close it.
+    #[must_use]
+    pub fn limiter(&self) -> &Limiter {
+        &self.gate.limiter
+    }
+
+    /// What the pool can give now, as an outer bound for other limiters.
+    #[must_use]
+    pub fn ceiling(&self) -> Ceiling {
+        self.gate.ceiling.clone()
+    }
+
+    /// The pool.
+    #[must_use]
+    pub fn pool(&self) -> &P {
+        &self.gate.pool
+    }
+}
+
+/// Cloning shares the gate: `P` need not be cloned.
+impl<P: Pool> Clone for PoolLimiter<P> {
+    fn clone(&self) -> Self {
+        Self {
+            gate: Arc::clone(&self.gate),
+        }
+    }
+}
+
+impl<P: Pool> fmt::Debug for PoolLimiter<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolLimiter")
+            .field("limiter", &self.gate.limiter)
+            .field("pool", &self.gate.pool.snapshot())
+            .finish()
+    }
+}
+
+/// Looks at the pool while no permit moves, until the limiter is gone.
+async fn watch<P: Pool>(gate: Weak<Gate<P>>) {
+    let mut ticks = interval(WATCH_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match gate.upgrade() {
+            Some(gate) => gate.refresh(),
+            None => return,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Every field out of range, and the message that says so.
+
+use floodway::{Aimd, BuildError, Ceiling, Instrumentation, Limiter, MAX_PERMITS, Queue, Registry};
+
+use crate::support::{Bench, ms};
+
+/// Builds `name` as described and compares the error's message.
+#[track_caller]
+fn check(
+    name: &str,
+    describe: fn(floodway::LimiterBuilder) -> floodway::LimiterBuilder,
+    message: &str,
+) {
+    let registry = Registry::new();
+    let built = describe(Limiter::builder(name).registry(&registry)).build();
+    assert_eq!(built.expect_err("refused").to_string(), message);
+}
+
+#[test]
+fn errors_name_the_field_and_the_value() {
+    check(
+        "x",
+        |b| b.limit(0),
+        "limit: 0 is out of range, expected 1 to 1048576",
+    );
+    check(
+        "x",
+        |b| b.limit(MAX_PERMITS + 1),
+        "limit: 1048577 is out of range, expected 1 to 1048576",
+    );
+    check(
+        "x",
+        |b| b.limit(9).bounds(1..=8),
+        "limit: 9 is out of range, expected 1 to 8",
+    );
+    check(
+        "x",
+        |b| b.limit(5).bounds(8..=3),
+        "bounds: minimum 8 is above maximum 3",
+    );
+    check(
+        "x",
+        |b| b.limit(5).bounds(0..=8),
+        "bounds: 0 is out of range, expected 1 to 1048576",
+    );
+    check(
+        "x",
+        |b| b,
+        "limit: not set; call limit, algorithm or ceiling",
+    );
+    check(
+        "x",
+        |b| b.limit(1).queue(Queue::fifo().capacity(0)),
+        "queue capacity: 0 is out of range, expected 1 to 1048576",
+    );
+    check(
+        "x",
+        |b| b.limit(1).queue(Queue::fifo().max_wait(ms(0))),
+        "queue max_wait: 0 s lets nobody wait; use Queue::none() to refuse at once",
+    );
+    check(
+        "x",
+        |b| {
+            b.algorithm(Aimd::new(5))
+                .instrumentation(Instrumentation::Counts)
+        },
+        "instrumentation: Counts measures no durations, which the algorithm needs; use Full",
+    );
+    check("", |b| b.limit(1), "limiter name is empty");
+    let long = "n".repeat(65);
+    check(
+        &long,
+        |b| b.limit(1),
+        &format!("limiter name {long:?} has 65 bytes, more than 64"),
+    );
+}
+
+#[test]
+fn a_name_is_used_once_per_registry_and_freed_with_the_limiter() {
+    let registry = Registry::new();
+    let build = || Limiter::builder("db").limit(1).registry(&registry).build();
+    let first = build().unwrap();
+    assert!(matches!(build(), Err(BuildError::Name(_))));
+    drop(first);
+    assert!(build().is_ok());
+}
+
+#[test]
+fn ceilings_alone_are_enough() {
+    let bench = Bench::new(|b| b.ceiling(Ceiling::new(7)));
+    bench.check(7, 0, 0);
+}
+
+#[test]
+fn set_limit_keeps_to_the_bounds() {
+    let bench = Bench::new(|b| b.limit(5).bounds(2..=8));
+    let error = bench.limiter.set_limit(9).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "limit: 9 is out of bounds, expected 2 to 8"
+    );
+    assert!(bench.limiter.set_limit(1).is_err());
+    bench.check(5, 0, 0);
+    bench.limiter.set_limit(8).unwrap();
+    bench.check(8, 0, 0);
+    let unbounded = Bench::new(|b| b.limit(5));
+    assert!(unbounded.limiter.set_limit(0).is_err());
+}

@@ -1,0 +1,8 @@
+//! Public behaviour of limiters and pool limiters.
+
+mod accounting;
+mod adaptive;
+mod build;
+mod contract;
+mod limiter;
+mod support;
