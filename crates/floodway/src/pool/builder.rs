@@ -6,7 +6,7 @@ use floodway_metrics::Registry;
 use tokio::runtime::Handle;
 
 use super::{Pool, PoolLimiter, gate::Gate};
-use crate::{BuildError, Ceiling, Limiter, LimiterBuilder, MAX_PERMITS, Queue};
+use crate::{BuildError, Ceiling, Clock, Limiter, LimiterBuilder, MAX_PERMITS, Queue};
 
 /// Describes a [`PoolLimiter`]. Made by [`PoolLimiter::builder`].
 #[must_use]
@@ -14,6 +14,7 @@ pub struct PoolLimiterBuilder<P> {
     name: String,
     pool: P,
     reserved: u32,
+    clock: Clock,
     registry: Registry,
     limiter: LimiterBuilder,
 }
@@ -25,6 +26,7 @@ impl<P: Pool> PoolLimiterBuilder<P> {
             name,
             pool,
             reserved: 0,
+            clock: Clock::default(),
             registry: Registry::global().clone(),
         }
     }
@@ -39,6 +41,12 @@ impl<P: Pool> PoolLimiterBuilder<P> {
     /// Where callers wait for a connection; by default [`Queue::fifo`].
     pub fn queue(mut self, queue: Queue) -> Self {
         self.limiter = self.limiter.queue(queue);
+        self
+    }
+
+    /// What durations are measured with; by default the processor's time-stamp counter.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -76,8 +84,19 @@ impl<P: Pool> PoolLimiterBuilder<P> {
             });
         }
         let ceiling = Ceiling::new(max - self.reserved);
-        let limiter = self.limiter.ceiling(ceiling.clone()).build()?;
-        let gate = Gate::new(self.pool, limiter, ceiling, self.reserved, runtime);
+        let limiter = self
+            .limiter
+            .clock(self.clock.clone())
+            .ceiling(ceiling.clone())
+            .build()?;
+        let gate = Gate::new(
+            self.pool,
+            limiter,
+            ceiling,
+            self.reserved,
+            self.clock,
+            runtime,
+        );
         Ok(PoolLimiter::new(gate, &self.registry)?)
     }
 }

@@ -51,6 +51,7 @@ impl<P: Pool> Gate<P> {
         limiter: Limiter,
         ceiling: Ceiling,
         reserved: u32,
+        clock: Clock,
         runtime: Handle,
     ) -> Self {
         Self {
@@ -58,7 +59,7 @@ impl<P: Pool> Gate<P> {
             limiter,
             ceiling,
             runtime,
-            clock: Clock::default(),
+            clock,
             cells: Cells {
                 timeouts: Counter::new(),
                 errors: Counter::new(),

@@ -5,4 +5,5 @@ mod adaptive;
 mod build;
 mod contract;
 mod limiter;
+mod pool;
 mod support;

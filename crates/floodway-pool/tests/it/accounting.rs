@@ -1,0 +1,106 @@
+//! Nothing is lost and nothing is torn down, however callers come and go.
+
+use floodway::{PoolLimiter, Registry};
+use floodway_metrics::catalogue::{limiter as limiter_metrics, pool as metrics};
+use floodway_pool::SqlxPool;
+use floodway_test_support::Postgres as Server;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use sqlx::{Connection as _, Database, Pool, Postgres, postgres::PgPoolOptions};
+use tokio::{task::JoinSet, time::timeout};
+
+use crate::support::{at_rest, connection, limiter, ms, sqlite};
+
+/// Starts `requests` callers, of which half are dropped at a random moment, and waits until all
+/// is back.
+async fn storm<DB: Database>(
+    limiter: &PoolLimiter<SqlxPool<DB>>,
+    pool: &Pool<DB>,
+    registry: &Registry,
+    requests: u64,
+    query: &'static str,
+) where
+    for<'c> &'c mut DB::Connection: sqlx::Executor<'c, Database = DB>,
+{
+    let mut random = StdRng::seed_from_u64(11);
+    let mut tasks = JoinSet::new();
+    for _ in 0..requests {
+        let limiter = limiter.clone();
+        let patience = random
+            .random_bool(0.5)
+            .then(|| ms(random.random_range(0..20)));
+        tasks.spawn(async move {
+            let request = async {
+                if let Ok(mut connection) = connection(&limiter).await {
+                    let result = sqlx::raw_sql(query).execute(&mut **connection).await;
+                    result.expect("the query is fine");
+                }
+            };
+            match patience {
+                Some(patience) => drop(timeout(patience, request).await),
+                None => request.await,
+            }
+        });
+        if tasks.len() >= 100 {
+            tasks.join_next().await.expect("a task").expect("no panic");
+        }
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.expect("no panic");
+    }
+    at_rest(limiter, pool).await;
+
+    let snapshot = registry.snapshot();
+    let sum = |metric, labels: &[&str]| -> f64 {
+        let number = |label: &&str| snapshot.number(metric, &["db", label]);
+        labels
+            .iter()
+            .map(|label| number(label).expect("there from birth"))
+            .sum()
+    };
+    let acquired = sum(&limiter_metrics::ACQUIRED, &["immediate", "queued"]);
+    let completed = sum(
+        &limiter_metrics::COMPLETED,
+        &["success", "overload", "ignore"],
+    );
+    assert_eq!(acquired, completed);
+    assert!(acquired > 0.0);
+    assert_eq!(snapshot.number(&metrics::TIMEOUTS, &["db"]), Some(0.0));
+    assert_eq!(snapshot.number(&metrics::ERRORS, &["db"]), Some(0.0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sqlite_callers_that_leave_lose_nothing() {
+    let (_dir, pool) = sqlite(4).await;
+    let registry = Registry::new();
+    let limiter = limiter(&pool, &registry, 1);
+    storm(&limiter, &pool, &registry, 5_000, "SELECT 1").await;
+}
+
+/// A plain sqlx pool closes and opens connections all the time under such callers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgres_callers_that_leave_cost_no_backend() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let options = PgPoolOptions::new().max_connections(4);
+    let pool: Pool<Postgres> = options.connect(&server.url()).await.expect("connects");
+    let registry = Registry::new();
+    let limiter = limiter(&pool, &registry, 1);
+    storm(&limiter, &pool, &registry, 3_000, "SELECT pg_sleep(0.002)").await;
+    pool.close().await;
+    // A backend reports its session when it ends, so this counts all that there ever were, and
+    // the one that asks may be among them.
+    let mut own = sqlx::PgConnection::connect(&server.url())
+        .await
+        .expect("connects");
+    let sessions: i64 = sqlx::query_scalar(
+        "SELECT sessions FROM pg_stat_database WHERE datname = current_database()",
+    )
+    .fetch_one(&mut own)
+    .await
+    .expect("the statistics are readable");
+    assert!(
+        (1..=4 + 1).contains(&sessions),
+        "{sessions} backends for a pool of 4"
+    );
+}

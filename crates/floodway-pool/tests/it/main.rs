@@ -1,0 +1,5 @@
+//! Pool limiters over real databases.
+
+mod accounting;
+mod sqlite;
+mod support;

@@ -1,0 +1,15 @@
+//! Real servers and tools for tests, skipped where they are missing unless they are required.
+//!
+//! `cargo xtask test --install-services` installs what is missing and sets
+//! `FLOODWAY_REQUIRE_SERVICES=1`, which turns every skip into a failure.
+
+mod binary;
+mod port;
+mod postgres;
+mod prometheus;
+mod requirement;
+
+pub use port::free_port;
+pub use postgres::Postgres;
+pub use prometheus::{promtool, promtool_check_metrics};
+pub use requirement::required;

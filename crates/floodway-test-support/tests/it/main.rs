@@ -1,0 +1,4 @@
+//! The servers and tools, for real.
+
+mod postgres;
+mod prometheus;

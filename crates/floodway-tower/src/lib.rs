@@ -1,0 +1,30 @@
+//! Tower middleware over Floodway: a limiter in front of any service.
+//!
+//! [`LimiterLayer`] admits in `call`, not in `poll_ready`: a ready service that is never called
+//! holds nothing, so idle keep-alive connections and cloned services starve nobody.
+//!
+//! ```
+//! use floodway::Limiter;
+//! use floodway_tower::LimiterLayer;
+//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), tower::BoxError> {
+//! let limiter = Limiter::builder("lookup").limit(16).build()?;
+//! let mut service = ServiceBuilder::new()
+//!     .layer(LimiterLayer::new(limiter))
+//!     .service(service_fn(async |key: u32| Ok::<_, std::io::Error>(key * 2)));
+//! assert_eq!(service.ready().await?.call(21).await?, 42);
+//! # Ok(())
+//! # }
+//! ```
+
+mod classify;
+#[cfg(feature = "http")]
+pub mod http;
+mod limiter;
+mod on_rejection;
+
+pub use classify::{Classifier, EveryError};
+pub use limiter::{Limited, LimiterLayer, future};
+pub use on_rejection::{BoxError, Fail, OnRejection, Respond};

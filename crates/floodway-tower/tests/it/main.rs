@@ -1,0 +1,5 @@
+//! Public behaviour of the tower middleware.
+
+#[cfg(feature = "http")]
+mod http;
+mod limiter;

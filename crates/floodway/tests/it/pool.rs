@@ -1,0 +1,370 @@
+//! A pool limiter over a pool whose every move is under control.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use floodway::{
+    BuildError, Clock, ConnectionError, Limiter, Pool, PoolLimiter, PoolSnapshot, Queue, Registry,
+    RejectReason,
+};
+use floodway_metrics::catalogue::pool as metrics;
+use tokio::{
+    sync::Notify,
+    task::yield_now,
+    time::{Instant, sleep},
+};
+
+use crate::support::{is_pending, ms, ready};
+
+/// A pool that connects when told to.
+#[derive(Clone, Default)]
+struct FakePool(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    numbers: Mutex<Numbers>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Numbers {
+    max: u32,
+    used: u32,
+    most_used: u32,
+    foreign: u32,
+    /// Acquisitions that may complete.
+    connects: u32,
+    /// Acquisitions that were dropped before they were ready.
+    interrupted: u32,
+    closed: bool,
+    lies: bool,
+}
+
+#[derive(Debug)]
+struct TimedOut;
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("timed out")
+    }
+}
+
+impl std::error::Error for TimedOut {}
+
+struct Connection;
+
+impl FakePool {
+    fn new(max: u32) -> Self {
+        let pool = Self::default();
+        pool.change(|n| (n.max, n.connects) = (max, u32::MAX));
+        pool
+    }
+
+    fn numbers(&self) -> MutexGuard<'_, Numbers> {
+        self.0.numbers.lock().unwrap()
+    }
+
+    /// Changes the numbers and wakes who waits for that.
+    fn change(&self, change: impl FnOnce(&mut Numbers)) {
+        change(&mut self.numbers());
+        self.0.changed.notify_waiters();
+    }
+}
+
+impl Pool for FakePool {
+    type Connection = Connection;
+    type Error = TimedOut;
+
+    fn snapshot(&self) -> PoolSnapshot {
+        let n = self.numbers();
+        let busy = n.used + n.foreign;
+        PoolSnapshot {
+            max: n.max,
+            open: n.max,
+            idle: if n.lies {
+                u32::MAX
+            } else {
+                n.max.saturating_sub(busy)
+            },
+            closed: n.closed,
+        }
+    }
+
+    fn acquire(&self) -> impl Future<Output = Result<Connection, TimedOut>> + Send + 'static {
+        struct Interrupted(FakePool);
+        impl Drop for Interrupted {
+            fn drop(&mut self) {
+                self.0.change(|n| n.interrupted += 1);
+            }
+        }
+        let pool = self.clone();
+        async move {
+            let guard = Interrupted(pool.clone());
+            loop {
+                let changed = pool.0.changed.notified();
+                let connected = {
+                    let mut n = pool.numbers();
+                    let connects = n.connects > 0 && n.used + n.foreign < n.max;
+                    if connects {
+                        n.connects -= 1;
+                        n.used += 1;
+                        n.most_used = n.most_used.max(n.used);
+                    }
+                    connects
+                };
+                if connected {
+                    break;
+                }
+                changed.await;
+            }
+            std::mem::forget(guard);
+            Ok(Connection)
+        }
+    }
+
+    fn release(&self, _: Connection) -> impl Future<Output = ()> + Send + 'static {
+        let pool = self.clone();
+        async move {
+            // A round trip during which the connection is nobody's.
+            yield_now().await;
+            pool.change(|n| n.used -= 1);
+        }
+    }
+
+    fn is_timeout(_: &TimedOut) -> bool {
+        true
+    }
+}
+
+struct Bench {
+    pool: FakePool,
+    limiter: PoolLimiter<FakePool>,
+    registry: Registry,
+}
+
+impl Bench {
+    fn new(max: u32, reserved: u32) -> Self {
+        let (pool, registry) = (FakePool::new(max), Registry::new());
+        let limiter = PoolLimiter::builder("db", pool.clone())
+            .reserved(reserved)
+            .queue(Queue::fifo().max_wait(ms(1_000)))
+            .registry(&registry)
+            .clock(Clock::tokio())
+            .build()
+            .expect("a valid description");
+        Self {
+            pool,
+            limiter,
+            registry,
+        }
+    }
+
+    async fn connection(&self) -> Result<floodway::Pooled<FakePool>, ConnectionError<TimedOut>> {
+        self.limiter.connection(Instant::now() + ms(100)).await
+    }
+
+    #[track_caller]
+    fn check(&self, limit: u32, in_flight: u32, used: u32) {
+        let inner = self.limiter.limiter();
+        let actual = (inner.limit(), inner.in_flight(), self.pool.numbers().used);
+        assert_eq!(actual, (limit, in_flight, used), "limit, in flight, used");
+    }
+}
+
+/// Lets spawned tasks run to where they wait.
+async fn settle() {
+    for _ in 0..20 {
+        yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn hands_out_what_is_neither_reserved_nor_used_by_others() {
+    let bench = Bench::new(10, 2);
+    bench.check(8, 0, 0);
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        held.push(bench.connection().await.unwrap());
+    }
+    bench.check(8, 8, 8);
+    let refused = bench.connection().await.unwrap_err();
+    assert!(
+        matches!(refused, ConnectionError::Rejected(r) if r.reason == RejectReason::Deadline),
+        "{refused:?}"
+    );
+    held.truncate(4);
+    settle().await;
+    bench.check(8, 4, 4);
+    bench.pool.change(|n| n.foreign = 3);
+    sleep(ms(300)).await;
+    bench.check(5, 4, 4);
+    let snapshot = bench.registry.snapshot();
+    assert_eq!(
+        snapshot.number(&metrics::CONNECTIONS_FOREIGN, &["db"]),
+        Some(3.0)
+    );
+    assert_eq!(
+        snapshot.number(&metrics::CONNECTIONS, &["db", "used"]),
+        Some(7.0)
+    );
+    assert_eq!(snapshot.number(&metrics::LIMIT, &["db"]), Some(5.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiters_get_what_others_give_back_though_no_permit_moves() {
+    let bench = Bench::new(2, 0);
+    bench.pool.change(|n| n.foreign = 2);
+    sleep(ms(300)).await;
+    bench.check(0, 0, 0);
+    let waiting = bench.limiter.connection(Instant::now() + ms(10_000));
+    bench.pool.change(|n| n.foreign = 0);
+    let started = Instant::now();
+    // Remembered for up to a second, then noticed within the watch interval; the queue of this
+    // limiter holds a caller for 1 s, so it asks twice at most.
+    let connection = match waiting.await {
+        Ok(connection) => connection,
+        Err(_) => bench
+            .limiter
+            .connection(Instant::now() + ms(10_000))
+            .await
+            .unwrap(),
+    };
+    assert!(started.elapsed() <= ms(1_500), "{:?}", started.elapsed());
+    drop(connection);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ceiling_bounds_other_limiters_too() {
+    let bench = Bench::new(10, 1);
+    let http = Limiter::builder("http")
+        .ceiling(bench.limiter.ceiling())
+        .registry(&bench.registry)
+        .build()
+        .unwrap();
+    assert_eq!(http.limit(), 9);
+    bench.pool.change(|n| n.foreign = 5);
+    sleep(ms(300)).await;
+    assert_eq!(http.limit(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_or_a_caller_that_leaves_never_interrupts_the_pool() {
+    let bench = Bench::new(2, 0);
+    bench.pool.change(|n| n.connects = 0);
+    let late = bench.connection().await.unwrap_err();
+    assert!(matches!(late, ConnectionError::Deadline), "{late:?}");
+    let mut leaving = Box::pin(bench.connection());
+    assert!(is_pending(&mut leaving).await);
+    drop(leaving);
+    settle().await;
+    // Both attempts go on, with their permits.
+    bench.check(2, 2, 0);
+    bench.pool.change(|n| n.connects = 10);
+    settle().await;
+    bench.check(2, 0, 0);
+    let (interrupted, most_used) = {
+        let n = bench.pool.numbers();
+        (n.interrupted, n.most_used)
+    };
+    assert_eq!((interrupted, most_used), (0, 2));
+    assert!(bench.connection().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_comes_back_only_once_the_pool_has_the_connection() {
+    let bench = Bench::new(1, 0);
+    let held = bench.connection().await.unwrap();
+    let mut next = Box::pin(bench.connection());
+    assert!(is_pending(&mut next).await);
+    drop(held);
+    bench.check(1, 1, 1);
+    settle().await;
+    let _next = ready(&mut next).await.unwrap();
+    bench.check(1, 1, 1);
+    assert_eq!(bench.pool.numbers().most_used, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_pool_refuses_at_once_and_everywhere() {
+    let bench = Bench::new(2, 0);
+    let held = bench.connection().await.unwrap();
+    let _other = bench.connection().await.unwrap();
+    let mut waiting = Box::pin(bench.connection());
+    assert!(is_pending(&mut waiting).await);
+    bench.pool.change(|n| n.closed = true);
+    drop(held);
+    settle().await;
+    for refused in [ready(&mut waiting).await, bench.connection().await] {
+        let refused = refused.unwrap_err();
+        assert!(
+            matches!(refused, ConnectionError::Rejected(r) if r.reason == RejectReason::Closed),
+            "{refused:?}"
+        );
+    }
+    let snapshot = bench.registry.snapshot();
+    assert_eq!(snapshot.number(&metrics::LIMIT, &["db"]), Some(0.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn counters_that_lie_do_not_lower_the_limit() {
+    let bench = Bench::new(4, 0);
+    bench.pool.change(|n| n.lies = true);
+    let _held = bench.connection().await.unwrap();
+    bench.check(4, 1, 1);
+    let snapshot = bench.registry.snapshot();
+    assert_eq!(
+        snapshot.number(&metrics::CONNECTIONS, &["db", "idle"]),
+        Some(4.0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_and_uses_are_counted() {
+    let bench = Bench::new(4, 0);
+    for _ in 0..3 {
+        drop(bench.connection().await.unwrap());
+    }
+    settle().await;
+    let snapshot = bench.registry.snapshot();
+    for metric in [&metrics::WAIT_DURATION, &metrics::USE_DURATION] {
+        let count = snapshot
+            .histogram(metric, &["db"])
+            .map(|histogram| histogram.count());
+        assert_eq!(count, Some(3), "{}", metric.name);
+    }
+}
+
+#[tokio::test]
+async fn bad_descriptions_name_the_field_and_the_value() {
+    let registry = Registry::new();
+    let build = |max, reserved| {
+        PoolLimiter::builder("db", FakePool::new(max))
+            .reserved(reserved)
+            .registry(&registry)
+            .build()
+    };
+    let message = |max, reserved| build(max, reserved).unwrap_err().to_string();
+    assert_eq!(
+        message(8, 8),
+        "reserved: 8 leaves nothing of a pool of 8 connections"
+    );
+    assert_eq!(
+        message(0, 0),
+        "pool size: 0 is out of range, expected 1 to 1048576"
+    );
+    let _first = build(8, 7).unwrap();
+    assert!(matches!(build(8, 0), Err(BuildError::Name(_))));
+}
+
+#[test]
+fn a_pool_limiter_needs_a_runtime() {
+    let built = PoolLimiter::builder("db", FakePool::new(8))
+        .registry(&Registry::new())
+        .build();
+    assert_eq!(
+        built.unwrap_err().to_string(),
+        "pool limiter \"db\" must be built inside a tokio runtime"
+    );
+}

@@ -1,0 +1,46 @@
+//! `cargo xtask bench`: one suite of benchmarks in release mode.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+
+use crate::process;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Which suite: `limiter`.
+    suite: String,
+    /// Also write the results here, as JSON.
+    #[arg(long, value_name = "PATH")]
+    json: Option<PathBuf>,
+    /// Short runs that show whether the suite works, not what it measures.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Gives the exit code of the benchmark.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let mut command = process::cargo();
+    // The folder stays the caller's, so that a relative PATH means what the caller sees.
+    command.args([
+        "run",
+        "--release",
+        "-p",
+        "floodway-bench",
+        "--",
+        &args.suite,
+    ]);
+    if let Some(path) = &args.json {
+        command.arg("--json").arg(path);
+    }
+    if args.quick {
+        command.arg("--quick");
+    }
+    let status = process::status(&mut command)?;
+    // A benchmark that was killed by a signal has no code.
+    let code = status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(1);
+    Ok(code.into())
+}

@@ -1,0 +1,264 @@
+//! The limiter's dashboard.
+
+use floodway_metrics::catalogue::limiter::{
+    ACQUIRED, CANCELLED, COMPLETED, DIRECTION, HOLD_DURATION, IN_FLIGHT, LIMIT, LIMIT_CHANGES,
+    LIMIT_MAX, LIMIT_MIN, OUTCOME, PATH, PERMIT_SECONDS, QUEUE_CAPACITY, QUEUED, QUEUED_SECONDS,
+    REASON, REJECTED, SATURATED_SECONDS, WAIT_DURATION,
+};
+
+use super::{
+    Content, Line, Section, exporter,
+    panel::{Draft, Text},
+};
+use crate::codegen::{
+    grafana::Dashboard,
+    promql::{bucket_increase, gauge, quantile, rate, sum_rate},
+};
+
+/// By the component's name.
+const NAME: &[&str] = &["limiter"];
+
+const NO_LIMITER: &str = "No limiter matches: check the variables above and the scrape.";
+const NO_REQUESTS: &str = "Nothing asked for a permit: check that requests pass the limiter.";
+const NO_COMPLETIONS: &str = "No permit came back: check Permits for those still held.";
+
+pub(super) fn dashboard() -> Dashboard {
+    super::dashboard(Content {
+        uid: "floodway-limiter",
+        title: "Floodway / Limiter",
+        description: "What limiters admit, queue and reject, and why.",
+        anchor: &LIMIT,
+        sections: vec![
+            Section {
+                title: "At a glance",
+                lines: vec![glance()],
+            },
+            Section {
+                title: "Limiter",
+                lines: vec![concurrency(), flow(), ends(), durations(), distribution()],
+            },
+            Section {
+                title: "Limit",
+                lines: vec![limit()],
+            },
+            exporter::section(),
+        ],
+    })
+}
+
+fn glance() -> Line {
+    let rejected = rate(&REJECTED).sum();
+    let asked = rate(&ACQUIRED).sum().plus(&rejected);
+    let success = Draft::stat(Text {
+        title: "Admission success",
+        unit: "percentunit",
+        description: "Share of requests that got a permit, of those that got one or were rejected.",
+        no_value: NO_REQUESTS,
+    })
+    .query(rejected.per(&asked).complement(), "admitted")
+    .bad_below(0.999, 0.99);
+    let admitted = Draft::stat(Text {
+        title: "Admitted",
+        unit: "reqps",
+        description: "Permits granted per second, over all selected limiters.",
+        no_value: NO_LIMITER,
+    })
+    .query(rate(&ACQUIRED).sum(), "admitted");
+    let saturation = Draft::stat(Text {
+        title: "Worst saturation",
+        unit: "percentunit",
+        description: "Share of time without a free permit, of the limiter that has the most of it. \
+            Near 100 % the limit decides the throughput.",
+        no_value: NO_LIMITER,
+    })
+    .query(rate(&SATURATED_SECONDS).max(), "saturated")
+    .bad_above(0.7, 0.9);
+    let wait = Draft::stat(Text {
+        title: "Wait p99",
+        unit: "s",
+        description: "Time to a permit that 99 of 100 admitted requests stay below.",
+        no_value: NO_REQUESTS,
+    })
+    .query(quantile(0.99, &[], &WAIT_DURATION).numbers(), "p99")
+    .bad_above(0.1, 0.25);
+    Line {
+        height: 4,
+        panels: vec![success, admitted, saturation, wait],
+    }
+}
+
+fn concurrency() -> Line {
+    let permits = Draft::time_series(Text {
+        title: "Permits",
+        unit: "short",
+        description: "Permits held at the moment of the scrape and on average between scrapes, \
+            below the limit. The average comes from an integral and misses no short peak.",
+        no_value: NO_LIMITER,
+    })
+    .query(gauge(&IN_FLIGHT).sum_by(NAME), "{{limiter}} in flight")
+    .query(gauge(&LIMIT).sum_by(NAME), "{{limiter}} limit")
+    .query(
+        rate(&PERMIT_SECONDS).sum_by(NAME),
+        "{{limiter}} mean in flight",
+    );
+    let saturated = Draft::time_series(Text {
+        title: "Time saturated",
+        unit: "percentunit",
+        description: "Share of time without a free permit, averaged over instances. High with \
+            short waits is a busy limiter; high with long waits is one that is too small, or a \
+            slow dependency.",
+        no_value: NO_LIMITER,
+    })
+    .query(rate(&SATURATED_SECONDS).avg_by(NAME), "{{limiter}}")
+    .bad_above(0.7, 0.9)
+    .up_to(1.0);
+    let queue = Draft::time_series(Text {
+        title: "Queue",
+        unit: "short",
+        description: "Callers waiting at the moment of the scrape and on average between scrapes, \
+            below the most that may wait.",
+        no_value: NO_LIMITER,
+    })
+    .query(gauge(&QUEUED).sum_by(NAME), "{{limiter}} queued")
+    .query(
+        rate(&QUEUED_SECONDS).sum_by(NAME),
+        "{{limiter}} mean queued",
+    )
+    .query(gauge(&QUEUE_CAPACITY).sum_by(NAME), "{{limiter}} capacity");
+    Line {
+        height: 8,
+        panels: vec![permits, saturated, queue],
+    }
+}
+
+fn flow() -> Line {
+    let admitted = Draft::time_series(Text {
+        title: "Admitted by path",
+        unit: "reqps",
+        description: "Permits granted per second, at once or after waiting.",
+        no_value: NO_LIMITER,
+    })
+    .query(rate(&ACQUIRED).sum_by(&[PATH.name]), "{{path}}");
+    let rejected = Draft::time_series(Text {
+        title: "Rejected by reason",
+        unit: "reqps",
+        description: "Operations refused before they ran. The reason says what to change: the \
+            queue's room, its time, or the limit.",
+        no_value: NO_LIMITER,
+    })
+    .query(
+        rate(&REJECTED).sum_by(&["limiter", REASON.name]),
+        "{{limiter}} {{reason}}",
+    );
+    Line {
+        height: 8,
+        panels: vec![admitted, rejected],
+    }
+}
+
+fn ends() -> Line {
+    let completed = Draft::time_series(Text {
+        title: "Completed by outcome",
+        unit: "reqps",
+        description: "Permits that came back per second. Overload is what an adaptive limit reacts \
+            to; ignore says nothing about the dependency.",
+        no_value: NO_LIMITER,
+    })
+    .query(rate(&COMPLETED).sum_by(&[OUTCOME.name]), "{{outcome}}");
+    let cancelled = Draft::time_series(Text {
+        title: "Cancelled while queued",
+        unit: "reqps",
+        description: "Callers per second that went away before they got a permit: clients that \
+            give up sooner than the queue does.",
+        no_value: NO_LIMITER,
+    })
+    .query(rate(&CANCELLED).sum_by(NAME), "{{limiter}}");
+    Line {
+        height: 8,
+        panels: vec![completed, cancelled],
+    }
+}
+
+fn durations() -> Line {
+    let wait = Draft::time_series(Text {
+        title: "Wait",
+        unit: "s",
+        description: "Time from asking for a permit to getting it, of admitted requests.",
+        no_value: NO_REQUESTS,
+    })
+    .query(quantile(0.5, NAME, &WAIT_DURATION), "{{limiter}} p50")
+    .query(quantile(0.95, NAME, &WAIT_DURATION), "{{limiter}} p95")
+    .query(quantile(0.99, NAME, &WAIT_DURATION), "{{limiter}} p99");
+    let hold = Draft::time_series(Text {
+        title: "Hold",
+        unit: "s",
+        description: "Time a permit was held: the time of the limited work itself.",
+        no_value: NO_COMPLETIONS,
+    })
+    .query(quantile(0.5, NAME, &HOLD_DURATION), "{{limiter}} p50")
+    .query(quantile(0.95, NAME, &HOLD_DURATION), "{{limiter}} p95")
+    .query(quantile(0.99, NAME, &HOLD_DURATION), "{{limiter}} p99");
+    Line {
+        height: 8,
+        panels: vec![wait, hold],
+    }
+}
+
+fn distribution() -> Line {
+    let heatmap = Draft::heatmap(Text {
+        title: "Wait distribution",
+        unit: "short",
+        description: "How many requests waited how long. Two bands are two kinds of requests, \
+            which a quantile would hide.",
+        no_value: NO_REQUESTS,
+    })
+    .query(bucket_increase(&WAIT_DURATION), "{{le}}");
+    let little = Draft::time_series(Text {
+        title: "Little's law",
+        unit: "percentunit",
+        description: "Held time that ended, of held time that passed: 100 % over a long interval. \
+            Steadily below, permits are taken and not given back.",
+        no_value: NO_COMPLETIONS,
+    })
+    .query(
+        sum_rate(&HOLD_DURATION)
+            .sum_by(NAME)
+            .per(&rate(&PERMIT_SECONDS).sum_by(NAME)),
+        "{{limiter}}",
+    )
+    .good_between(0.9, 1.1);
+    Line {
+        height: 8,
+        panels: vec![heatmap, little],
+    }
+}
+
+fn limit() -> Line {
+    let bounds = Draft::time_series(Text {
+        title: "Limit within its bounds",
+        unit: "short",
+        description: "The highest limit of any instance between the bounds of the algorithm. At a \
+            bound for long, the bound decides and not the algorithm.",
+        no_value: NO_LIMITER,
+    })
+    .query(gauge(&LIMIT).max_by(NAME), "{{limiter}} limit")
+    .query(gauge(&LIMIT_MAX).max_by(NAME), "{{limiter}} max")
+    .query(gauge(&LIMIT_MIN).min_by(NAME), "{{limiter}} min");
+    let changes = Draft::time_series(Text {
+        title: "Changes of the limit",
+        unit: "opm",
+        description: "Moves per minute. Both directions fast and for long is an algorithm that \
+            reacts to noise.",
+        no_value: NO_LIMITER,
+    })
+    .query(
+        rate(&LIMIT_CHANGES)
+            .sum_by(&["limiter", DIRECTION.name])
+            .times(60),
+        "{{limiter}} {{direction}}",
+    );
+    Line {
+        height: 8,
+        panels: vec![bounds, changes],
+    }
+}

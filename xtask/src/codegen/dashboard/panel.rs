@@ -1,0 +1,220 @@
+//! A panel before it has a place: what it shows and how.
+
+use crate::codegen::{
+    grafana::{
+        Color, Custom, Datasource, FieldConfig, FieldDefaults, GridPos, Legend, Options, Panel,
+        Reduce, Show, Step, Target, Thresholds, ThresholdsStyle, Tooltip, YAxis,
+    },
+    promql::Expr,
+};
+
+/// What a reader sees of a panel in words.
+pub(super) struct Text {
+    pub(super) title: &'static str,
+    /// Grafana's name of the unit.
+    pub(super) unit: &'static str,
+    /// What it shows and what to make of it.
+    pub(super) description: &'static str,
+    /// What to check if it shows nothing.
+    pub(super) no_value: &'static str,
+}
+
+pub(super) struct Draft {
+    kind: Kind,
+    text: Text,
+    queries: Vec<(Expr, &'static str)>,
+    thresholds: Option<Vec<Step>>,
+    max: Option<f64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Stat,
+    TimeSeries,
+    Heatmap,
+}
+
+impl Draft {
+    /// The last value, large.
+    pub(super) fn stat(text: Text) -> Self {
+        Self::new(Kind::Stat, text)
+    }
+
+    /// Lines over time.
+    pub(super) fn time_series(text: Text) -> Self {
+        Self::new(Kind::TimeSeries, text)
+    }
+
+    /// Buckets over time; the unit of [`Text`] is that of a cell.
+    pub(super) fn heatmap(text: Text) -> Self {
+        Self::new(Kind::Heatmap, text)
+    }
+
+    fn new(kind: Kind, text: Text) -> Self {
+        Self {
+            kind,
+            text,
+            queries: Vec::new(),
+            thresholds: None,
+            max: None,
+        }
+    }
+
+    pub(super) fn query(mut self, expr: Expr, legend: &'static str) -> Self {
+        self.queries.push((expr, legend));
+        self
+    }
+
+    /// Values that are bad when high.
+    pub(super) fn bad_above(self, warning: f64, critical: f64) -> Self {
+        self.steps(vec![
+            ("green", None),
+            ("orange", Some(warning)),
+            ("red", Some(critical)),
+        ])
+    }
+
+    /// Values that are bad when low.
+    pub(super) fn bad_below(self, warning: f64, critical: f64) -> Self {
+        self.steps(vec![
+            ("red", None),
+            ("orange", Some(critical)),
+            ("green", Some(warning)),
+        ])
+    }
+
+    /// Values that are good in between.
+    pub(super) fn good_between(self, low: f64, high: f64) -> Self {
+        self.steps(vec![
+            ("orange", None),
+            ("green", Some(low)),
+            ("orange", Some(high)),
+        ])
+    }
+
+    fn steps(mut self, steps: Vec<(&'static str, Option<f64>)>) -> Self {
+        self.thresholds = Some(
+            steps
+                .into_iter()
+                .map(|(color, value)| Step { color, value })
+                .collect(),
+        );
+        self
+    }
+
+    /// The end of the scale, where there is a natural one.
+    pub(super) fn up_to(mut self, max: f64) -> Self {
+        self.max = Some(max);
+        self
+    }
+
+    pub(super) fn place(self, id: u32, grid_pos: GridPos) -> Panel {
+        let defaults = FieldDefaults {
+            unit: self.text.unit,
+            no_value: self.text.no_value,
+            min: (self.kind == Kind::TimeSeries).then_some(0.0),
+            max: self.max,
+            color: self.color(),
+            custom: self.custom(),
+            thresholds: self.thresholds.map(|steps| Thresholds {
+                mode: "absolute",
+                steps,
+            }),
+        };
+        let format = if self.kind == Kind::Heatmap {
+            "heatmap"
+        } else {
+            "time_series"
+        };
+        let targets = ('A'..)
+            .zip(self.queries)
+            .map(|(letter, (expr, legend))| Target {
+                ref_id: letter.to_string(),
+                datasource: Datasource::CHOSEN,
+                expr: expr.to_string(),
+                legend_format: legend.to_owned(),
+                format,
+                instant: false,
+                range: true,
+            });
+        Panel {
+            id,
+            kind: match self.kind {
+                Kind::Stat => "stat",
+                Kind::TimeSeries => "timeseries",
+                Kind::Heatmap => "heatmap",
+            },
+            title: self.text.title,
+            description: self.text.description,
+            datasource: Datasource::CHOSEN,
+            grid_pos,
+            targets: targets.collect(),
+            field_config: FieldConfig {
+                defaults,
+                overrides: [],
+            },
+            options: options(self.kind),
+        }
+    }
+
+    fn color(&self) -> Color {
+        let by_value = self.kind == Kind::Stat && self.thresholds.is_some();
+        Color {
+            mode: if by_value {
+                "thresholds"
+            } else {
+                "palette-classic"
+            },
+        }
+    }
+
+    fn custom(&self) -> Option<Custom> {
+        let style = if self.thresholds.is_some() {
+            "dashed"
+        } else {
+            "off"
+        };
+        (self.kind == Kind::TimeSeries).then_some(Custom {
+            line_width: 1,
+            fill_opacity: 10,
+            show_points: "never",
+            thresholds_style: ThresholdsStyle { mode: style },
+        })
+    }
+}
+
+fn options(kind: Kind) -> Options {
+    match kind {
+        Kind::Stat => Options::Stat {
+            color_mode: "value",
+            graph_mode: "area",
+            text_mode: "auto",
+            reduce_options: Reduce {
+                calcs: vec!["lastNotNull"],
+                values: false,
+            },
+        },
+        Kind::TimeSeries => Options::TimeSeries {
+            legend: Legend {
+                display_mode: "table",
+                placement: "bottom",
+                show_legend: true,
+                calcs: vec!["lastNotNull", "max"],
+            },
+            tooltip: Tooltip {
+                mode: "multi",
+                sort: "desc",
+            },
+        },
+        Kind::Heatmap => Options::Heatmap {
+            // The buckets come from the query.
+            calculate: false,
+            y_axis: YAxis { unit: "s" },
+            legend: Show { show: true },
+            tooltip: Tooltip {
+                mode: "single",
+                sort: "none",
+            },
+        },
+    }
+}

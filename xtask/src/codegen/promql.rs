@@ -1,0 +1,195 @@
+//! PromQL expressions built from catalogue entries, so that no expression can name a dead metric.
+//!
+//! The functions panic where an expression would be wrong whatever the data, such as the rate of a
+//! gauge: the mistake is in this program, and the tests build every expression.
+
+use std::fmt;
+
+use floodway_metrics::{ComponentKind, Kind, Metric};
+
+/// A PromQL expression.
+#[derive(Clone, Debug)]
+pub(super) struct Expr(String);
+
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The series of a gauge.
+pub(super) fn gauge(metric: &Metric) -> Expr {
+    assert!(
+        matches!(metric.kind, Kind::Gauge),
+        "{} is not a gauge",
+        metric.name
+    );
+    Expr(format!("{}{}", metric.name, selector(metric)))
+}
+
+/// How fast a counter grows, per second.
+pub(super) fn rate(metric: &Metric) -> Expr {
+    assert!(
+        matches!(metric.kind, Kind::Counter),
+        "{} is not a counter",
+        metric.name
+    );
+    rate_of(metric, "")
+}
+
+/// How fast the sum of a histogram grows, per second.
+pub(super) fn sum_rate(metric: &Metric) -> Expr {
+    assert!(
+        matches!(metric.kind, Kind::Histogram(_)),
+        "{} is not a histogram",
+        metric.name
+    );
+    rate_of(metric, "_sum")
+}
+
+/// The `q` quantile of a histogram for each value of the labels, in the histogram's unit.
+pub(super) fn quantile(q: f64, by: &[&str], metric: &Metric) -> Expr {
+    let buckets = bucket_function("rate", metric);
+    let by: Vec<_> = ["le"].iter().chain(by).copied().collect();
+    Expr(format!(
+        "histogram_quantile({q}, {})",
+        buckets.aggregated("sum", &by)
+    ))
+}
+
+/// How many observations fell into each bucket since the last point.
+pub(super) fn bucket_increase(metric: &Metric) -> Expr {
+    bucket_function("increase", metric).sum_by(&["le"])
+}
+
+fn bucket_function(function: &str, metric: &Metric) -> Expr {
+    assert!(
+        matches!(metric.kind, Kind::Histogram(_)),
+        "{} is not a histogram",
+        metric.name
+    );
+    Expr(format!(
+        "{function}({}_bucket{}[$__rate_interval])",
+        metric.name,
+        selector(metric)
+    ))
+}
+
+fn rate_of(metric: &Metric, suffix: &str) -> Expr {
+    Expr(format!(
+        "rate({}{suffix}{}[$__rate_interval])",
+        metric.name,
+        selector(metric)
+    ))
+}
+
+/// What the dashboard's variables select.
+fn selector(metric: &Metric) -> String {
+    let mut labels = vec!["job", "instance"];
+    labels.extend(metric.component.label());
+    let matchers: Vec<_> = labels
+        .iter()
+        .map(|label| format!("{label}=~\"${label}\""))
+        .collect();
+    format!("{{{}}}", matchers.join(", "))
+}
+
+impl Expr {
+    pub(super) fn sum(&self) -> Self {
+        Self(format!("sum({self})"))
+    }
+
+    pub(super) fn max(&self) -> Self {
+        Self(format!("max({self})"))
+    }
+
+    pub(super) fn sum_by(&self, labels: &[&str]) -> Self {
+        self.aggregated("sum", labels)
+    }
+
+    pub(super) fn avg_by(&self, labels: &[&str]) -> Self {
+        self.aggregated("avg", labels)
+    }
+
+    pub(super) fn max_by(&self, labels: &[&str]) -> Self {
+        self.aggregated("max", labels)
+    }
+
+    pub(super) fn min_by(&self, labels: &[&str]) -> Self {
+        self.aggregated("min", labels)
+    }
+
+    pub(super) fn count_by(&self, labels: &[&str]) -> Self {
+        self.aggregated("count", labels)
+    }
+
+    fn aggregated(&self, operator: &str, labels: &[&str]) -> Self {
+        Self(format!("{operator} by ({}) ({self})", labels.join(", ")))
+    }
+
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        Self(format!("({self} + {other})"))
+    }
+
+    pub(super) fn times(&self, factor: u32) -> Self {
+        Self(format!("{factor} * {self}"))
+    }
+
+    /// The ratio of the two, absent while there is nothing to divide by: 0 / 0 is no number, and a
+    /// panel should rather say that nothing happened.
+    pub(super) fn per(&self, divisor: &Self) -> Self {
+        Self(format!("{self} / ({divisor} > 0)"))
+    }
+
+    /// 1 minus this, for the share of the others.
+    pub(super) fn complement(&self) -> Self {
+        Self(format!("1 - {self}"))
+    }
+
+    /// Leaves out what is no number, such as the quantile of no observations.
+    pub(super) fn numbers(&self) -> Self {
+        Self(format!("{self} >= 0"))
+    }
+}
+
+/// The label that carries a component's name.
+pub(super) fn name_label(kind: ComponentKind) -> &'static str {
+    kind.label().unwrap_or("instance")
+}
+
+#[cfg(test)]
+mod tests {
+    use floodway_metrics::catalogue::{exporter, limiter};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(expr: &Expr, expected: &str) {
+        assert_eq!(expr.to_string(), expected);
+    }
+
+    #[test]
+    fn expressions_select_by_the_variables() {
+        check(
+            &rate(&limiter::REJECTED).sum_by(&["limiter", "reason"]),
+            "sum by (limiter, reason) (rate(floodway_limiter_rejected_total{job=~\"$job\", \
+             instance=~\"$instance\", limiter=~\"$limiter\"}[$__rate_interval]))",
+        );
+        check(
+            &gauge(&exporter::SERIES),
+            "floodway_exporter_series{job=~\"$job\", instance=~\"$instance\"}",
+        );
+        check(
+            &quantile(0.99, &["limiter"], &limiter::WAIT_DURATION),
+            "histogram_quantile(0.99, sum by (le, limiter) \
+             (rate(floodway_limiter_wait_duration_seconds_bucket{job=~\"$job\", \
+             instance=~\"$instance\", limiter=~\"$limiter\"}[$__rate_interval])))",
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "is not a counter")]
+    fn a_gauge_has_no_rate() {
+        let _ = rate(&limiter::LIMIT);
+    }
+}
