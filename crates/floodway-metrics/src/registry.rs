@@ -39,7 +39,7 @@ struct Inner {
 struct Component {
     kind: ComponentKind,
     name: Arc<str>,
-    /// Counted under [`OTHER`].
+    /// Shares its series with others: see [`OTHER`].
     folded: bool,
     source: Weak<dyn Source>,
 }
@@ -58,7 +58,8 @@ impl Registry {
         GLOBAL.get_or_init(Self::new)
     }
 
-    /// Adds a component under `name` for as long as `source` lives.
+    /// Adds a component under `name` for as long as `source` lives. Components of a kind without a
+    /// name label are added up, and their name is not looked at.
     ///
     /// # Errors
     ///
@@ -71,19 +72,23 @@ impl Registry {
         name: &str,
         source: &Arc<dyn Source>,
     ) -> Result<(), RegisterError> {
-        check_name(kind, name)?;
         let mut components = self.components();
         components.retain(|component| component.source.strong_count() > 0);
-        let same_kind = || components.iter().filter(|component| component.kind == kind);
-        if same_kind().any(|component| &*component.name == name) {
-            return Err(RegisterError::Duplicate {
-                kind,
-                name: name.into(),
-            });
-        }
-        let folded = same_kind().count() >= MAX_NAMES_PER_KIND;
-        if folded {
-            self.0.overflow.fetch_add(1, Ordering::Relaxed);
+        // A kind without a name label has one series per metric, to which all components add.
+        let mut folded = kind.label().is_none();
+        if !folded {
+            check_name(kind, name)?;
+            let same_kind = || components.iter().filter(|component| component.kind == kind);
+            if same_kind().any(|component| &*component.name == name) {
+                return Err(RegisterError::Duplicate {
+                    kind,
+                    name: name.into(),
+                });
+            }
+            folded = same_kind().count() >= MAX_NAMES_PER_KIND;
+            if folded {
+                self.0.overflow.fetch_add(1, Ordering::Relaxed);
+            }
         }
         components.push(Component {
             kind,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use floodway_metrics::{
-    Collector, ComponentKind, MAX_NAME_LEN, MAX_NAMES_PER_KIND, OTHER, RegisterError, Registry,
-    Source,
+    Buckets, Collector, ComponentKind, Histogram, MAX_NAME_LEN, MAX_NAMES_PER_KIND, OTHER,
+    RegisterError, Registry, Source,
     catalogue::{exporter, limiter as metrics},
 };
 
@@ -118,4 +118,28 @@ fn names_beyond_the_guard_are_added_up_and_counted() {
         registry.snapshot().number(&exporter::OVERFLOW, &[]),
         Some(5.0)
     );
+}
+
+#[test]
+fn components_without_a_name_are_added_up() {
+    struct Exporter;
+    impl Source for Exporter {
+        fn collect(&self, out: &mut Collector) {
+            out.histogram(&exporter::RENDER_DURATION, {
+                let histogram = Histogram::new(Buckets::DURATIONS);
+                histogram.record(1_000_000_000);
+                histogram.value()
+            });
+        }
+    }
+    let registry = Registry::new();
+    let sources: [Arc<dyn Source>; 2] = [Arc::new(Exporter), Arc::new(Exporter)];
+    for source in &sources {
+        registry
+            .register(ComponentKind::Exporter, "", source)
+            .unwrap();
+    }
+    let snapshot = registry.snapshot();
+    let rendered = snapshot.histogram(&exporter::RENDER_DURATION, &[]).unwrap();
+    assert_eq!((rendered.count(), rendered.sum), (2, 2.0));
 }

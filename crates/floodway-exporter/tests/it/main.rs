@@ -1,0 +1,133 @@
+//! What is on the page, and how it is served.
+
+use std::net::SocketAddr;
+
+use axum::{Router, body::Body, http::Request};
+use floodway::{Limiter, LimiterBuilder, Outcome};
+use floodway_exporter::{CONTENT_TYPE, Exporter, FacadeError};
+use floodway_metrics::{CATALOGUE, ComponentKind, Registry};
+use http_body_util::BodyExt;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tower::ServiceExt;
+
+fn limiter(registry: &Registry, name: &str) -> LimiterBuilder {
+    Limiter::builder(name).limit(3).registry(registry)
+}
+
+#[tokio::test]
+async fn every_metric_of_a_limiter_is_there_from_birth_with_every_label_value() {
+    let registry = Registry::new();
+    let limiter = limiter(&registry, "orders/db").build().unwrap();
+    let page = Exporter::new(&registry).render();
+    for metric in CATALOGUE
+        .iter()
+        .filter(|metric| metric.component == ComponentKind::Limiter)
+    {
+        assert!(
+            page.contains(&format!("# HELP {} {}\n", metric.name, metric.help)),
+            "{page}"
+        );
+        assert!(page.contains(&format!(
+            "# TYPE {} {}\n",
+            metric.name,
+            metric.kind.as_str()
+        )));
+        for value in metric.labels.iter().flat_map(|label| label.values) {
+            let series = format!(
+                "{}{{limiter=\"orders/db\",{}=\"{value}\"}} 0\n",
+                metric.name, metric.labels[0].name
+            );
+            assert!(page.contains(&series), "{series}{page}");
+        }
+    }
+    limiter.try_acquire().unwrap().complete(Outcome::Success);
+    let page = Exporter::new(&registry).render();
+    for line in [
+        "floodway_limiter_completed_total{limiter=\"orders/db\",outcome=\"success\"} 1\n",
+        "floodway_limiter_hold_duration_seconds_bucket{limiter=\"orders/db\",le=\"10\"} 1\n",
+        "floodway_limiter_hold_duration_seconds_bucket{limiter=\"orders/db\",le=\"+Inf\"} 1\n",
+        "floodway_limiter_hold_duration_seconds_count{limiter=\"orders/db\"} 1\n",
+        "floodway_limiter_limit{limiter=\"orders/db\"} 3\n",
+    ] {
+        assert!(page.contains(line), "{line}{page}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_passes_promtool() {
+    let registry = Registry::new();
+    let _limiter = limiter(&registry, "orders").build().unwrap();
+    let exporter = Exporter::new(&registry);
+    let _first = exporter.render();
+    if let Some(checked) = floodway_test_support::promtool_check_metrics(&exporter.render()) {
+        assert_eq!(checked, Ok(()));
+    }
+}
+
+/// One test for all that needs the recorder of the process.
+#[tokio::test]
+async fn the_facades_metrics_are_on_the_same_page() {
+    let registry = Registry::new();
+    let _limiter = limiter(&registry, "orders").build().unwrap();
+    let exporter = Exporter::new(&registry).with_facade().unwrap();
+    metrics::counter!("shop_orders_total", "kind" => "new").increment(2);
+    metrics::histogram!("shop_order_seconds").record(0.3);
+    let app: Router = exporter.routes();
+    let request = Request::get("/metrics").body(Body::empty()).unwrap();
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(response.headers()["content-type"], CONTENT_TYPE);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let page = String::from_utf8(body.to_vec()).unwrap();
+    for line in [
+        "shop_orders_total{kind=\"new\"} 2\n",
+        "shop_order_seconds_bucket{le=\"0.5\"} 1\n",
+        "floodway_limiter_limit{limiter=\"orders\"} 3\n",
+        "floodway_build_info{version=\"",
+    ] {
+        assert!(page.contains(line), "{line}{page}");
+    }
+    let again = Exporter::new(&registry).with_facade();
+    assert!(matches!(again, Err(FacadeError::Installed)));
+}
+
+#[test]
+fn the_facade_needs_a_runtime() {
+    let error = Exporter::new(&Registry::new()).with_facade().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "with_facade must be called inside a tokio runtime"
+    );
+}
+
+#[tokio::test]
+async fn a_server_of_its_own_serves_refuses_a_used_port_and_stops() {
+    let registry = Registry::new();
+    let _limiter = limiter(&registry, "orders").build().unwrap();
+    let exporter = Exporter::new(&registry);
+    let server = exporter
+        .serve(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .await
+        .unwrap();
+    let addr = server.local_addr();
+
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let request = "GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+    assert!(
+        response.contains("floodway_limiter_limit{limiter=\"orders\"} 3\n"),
+        "{response}"
+    );
+
+    let taken = exporter.serve(addr).await.unwrap_err();
+    assert_eq!(taken.to_string(), format!("cannot serve metrics on {addr}"));
+    assert_eq!(taken.source.kind(), std::io::ErrorKind::AddrInUse);
+
+    server.shutdown().await;
+    assert!(TcpStream::connect(addr).await.is_err());
+}
