@@ -22,14 +22,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut command = process::cargo();
     // The folder stays the caller's, so that a relative PATH means what the caller sees.
-    command.args([
-        "run",
-        "--release",
-        "-p",
-        "floodway-bench",
-        "--",
-        &args.suite,
-    ]);
+    command.args(["run", "--release", "-p", "floodway-bench", "--", &args.suite]);
     if let Some(path) = &args.json {
         command.arg("--json").arg(path);
     }
@@ -38,9 +31,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let status = process::status(&mut command)?;
     // A benchmark that was killed by a signal has no code.
-    let code = status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(1);
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
     Ok(code.into())
 }

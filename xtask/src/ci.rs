@@ -10,13 +10,9 @@ use anyhow::{Context, Result};
 use crate::{codegen, process, test, tidy, workspace};
 
 pub(crate) fn run() -> Result<()> {
-    step("formatting", || {
-        process::run(cargo("fmt").args(["--all", "--check"]))
-    })?;
+    step("formatting", || process::run(cargo("fmt").args(["--all", "--check"])))?;
     step("cargo xtask tidy", tidy::run)?;
-    step("cargo xtask codegen --check", || {
-        codegen::run(&codegen::Args { check: true })
-    })?;
+    step("cargo xtask codegen --check", || codegen::run(&codegen::Args { check: true }))?;
     step("clippy", || {
         let all = ["--workspace", "--all-targets", "--all-features"];
         process::run(cargo("clippy").args(all).args(["--", "-D", "warnings"]))
@@ -25,22 +21,14 @@ pub(crate) fn run() -> Result<()> {
     step("clippy without default features", || {
         let libraries = tidy::published_crates().flat_map(|name| ["-p", name]);
         let bare = ["--lib", "--no-default-features"];
-        process::run(
-            cargo("clippy")
-                .args(libraries)
-                .args(bare)
-                .args(["--", "-D", "warnings"]),
-        )
+        process::run(cargo("clippy").args(libraries).args(bare).args(["--", "-D", "warnings"]))
     })?;
     step("documentation", || {
         let ours = ["--workspace", "--no-deps", "--all-features"];
         process::run(cargo("doc").args(ours).env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     step("cargo xtask test --install-services", || {
-        test::run(&test::Args {
-            install_services: true,
-            cargo_args: Vec::new(),
-        })
+        test::run(&test::Args { install_services: true, cargo_args: Vec::new() })
     })
 }
 
@@ -59,10 +47,7 @@ fn cargo(subcommand: &str) -> Command {
     command
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a report of how long a build step took"
-)]
+#[expect(clippy::disallowed_methods, reason = "a report of how long a build step took")]
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     (work(), start.elapsed())

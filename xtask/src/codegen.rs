@@ -57,10 +57,7 @@ fn stale(root: &Path) -> Result<Vec<Generated>> {
 }
 
 fn generated() -> Result<Vec<Generated>> {
-    let mut files = vec![Generated {
-        path: "docs/metrics.md",
-        text: reference::markdown(),
-    }];
+    let mut files = vec![Generated { path: "docs/metrics.md", text: reference::markdown() }];
     for (path, dashboard) in dashboard::all() {
         let mut text = serde_json::to_string_pretty(&dashboard)
             .with_context(|| format!("cannot write {path} as JSON"))?;
@@ -83,13 +80,6 @@ mod tests {
     fn everything_is_stale_where_nothing_is() {
         let stale = stale(Path::new("no/such/folder")).unwrap();
         let paths: Vec<_> = stale.iter().map(|file| file.path).collect();
-        assert_eq!(
-            paths,
-            [
-                "docs/metrics.md",
-                "dashboards/limiter.json",
-                "dashboards/pool.json"
-            ]
-        );
+        assert_eq!(paths, ["docs/metrics.md", "dashboards/limiter.json", "dashboards/pool.json"]);
     }
 }

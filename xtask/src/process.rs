@@ -16,9 +16,7 @@ pub(crate) fn cargo() -> Command {
 pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
     let line = line(command);
     println!("$ {line}");
-    command
-        .status()
-        .with_context(|| format!("cannot start `{line}`"))
+    command.status().with_context(|| format!("cannot start `{line}`"))
 }
 
 /// As [`status`]; a status other than success is an error.
@@ -32,15 +30,9 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs the command silently and gives its standard output without the final newline.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start `{}`", line(command)))?;
+    let output = command.output().with_context(|| format!("cannot start `{}`", line(command)))?;
     if !output.status.success() {
-        bail!(
-            "`{}` failed: {}",
-            line(command),
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("`{}` failed: {}", line(command), String::from_utf8_lossy(&output.stderr).trim());
     }
     let text = String::from_utf8(output.stdout)
         .with_context(|| format!("`{}` printed text that is not UTF-8", line(command)))?;
@@ -51,11 +43,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 fn line(command: &Command) -> String {
     let variables = command.get_envs().filter_map(|(name, value)| {
         let pair = format!("{}={}", name.display(), value?.display());
-        Some(if pair.contains(' ') {
-            format!("'{pair}'")
-        } else {
-            pair
-        })
+        Some(if pair.contains(' ') { format!("'{pair}'") } else { pair })
     });
     // The program may be a long absolute path; its last part is what one would type.
     let program = std::path::Path::new(command.get_program());
@@ -72,13 +60,8 @@ mod tests {
     #[test]
     fn a_command_is_shown_as_one_would_type_it() {
         let mut command = Command::new("/usr/bin/cargo");
-        command
-            .args(["doc", "--no-deps"])
-            .env("RUSTDOCFLAGS", "-D warnings");
-        assert_eq!(
-            line(&command),
-            "'RUSTDOCFLAGS=-D warnings' cargo doc --no-deps"
-        );
+        command.args(["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+        assert_eq!(line(&command), "'RUSTDOCFLAGS=-D warnings' cargo doc --no-deps");
     }
 
     #[test]

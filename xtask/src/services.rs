@@ -18,14 +18,8 @@ struct Service {
 
 const SERVICES: &[Service] = &[
     // The plain name serves releases of Debian that carry another major version.
-    Service {
-        binary: "postgres",
-        packages: &["postgresql-15", "postgresql"],
-    },
-    Service {
-        binary: "promtool",
-        packages: &["prometheus"],
-    },
+    Service { binary: "postgres", packages: &["postgresql-15", "postgresql"] },
+    Service { binary: "promtool", packages: &["prometheus"] },
 ];
 
 /// Debian keeps each major version's server programs out of `PATH`, in a folder of its own.
@@ -37,10 +31,8 @@ const POSTGRES_ROOT: &str = "/usr/lib/postgresql";
 ///
 /// If one is missing and cannot be installed with apt-get.
 pub(crate) fn install() -> Result<()> {
-    let missing: Vec<_> = SERVICES
-        .iter()
-        .filter(|service| find(service.binary).is_none())
-        .collect();
+    let missing: Vec<_> =
+        SERVICES.iter().filter(|service| find(service.binary).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -53,21 +45,11 @@ pub(crate) fn install() -> Result<()> {
         );
     }
     process::run(apt_get()?.arg("update"))?;
-    let packages = missing
-        .iter()
-        .map(|service| package(service))
-        .collect::<Result<Vec<_>>>()?;
-    process::run(
-        apt_get()?
-            .args(["install", "-y", "--no-install-recommends"])
-            .args(&packages),
-    )?;
+    let packages = missing.iter().map(|service| package(service)).collect::<Result<Vec<_>>>()?;
+    process::run(apt_get()?.args(["install", "-y", "--no-install-recommends"]).args(&packages))?;
     for service in missing {
         if find(service.binary).is_none() {
-            bail!(
-                "{} is still missing after apt-get installed {packages:?}",
-                service.binary
-            );
+            bail!("{} is still missing after apt-get installed {packages:?}", service.binary);
         }
     }
     Ok(())
@@ -114,10 +96,7 @@ fn apt_get() -> Result<Command> {
     if !is_root {
         command.arg("env");
     }
-    command
-        .args([QUIET, "apt-get"])
-        .stdin(Stdio::null())
-        .current_dir(Path::new("/"));
+    command.args([QUIET, "apt-get"]).stdin(Stdio::null()).current_dir(Path::new("/"));
     Ok(command)
 }
 

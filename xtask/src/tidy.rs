@@ -40,19 +40,12 @@ struct TextFile {
 
 impl TextFile {
     fn violation(&self, line: usize, message: impl Into<String>) -> Violation {
-        Violation {
-            path: self.path.clone(),
-            line,
-            message: message.into(),
-        }
+        Violation { path: self.path.clone(), line, message: message.into() }
     }
 
     /// The lines with their numbers, from 1.
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text
-            .lines()
-            .zip(1..)
-            .map(|(line, number)| (number, line))
+        self.text.lines().zip(1..).map(|(line, number)| (number, line))
     }
 }
 
@@ -97,10 +90,6 @@ mod tests {
     fn the_workspace_is_tidy() {
         let found = super::violations().unwrap();
         let lines: Vec<_> = found.iter().map(ToString::to_string).collect();
-        assert!(
-            lines.is_empty(),
-            "run `cargo xtask tidy`:\n{}",
-            lines.join("\n")
-        );
+        assert!(lines.is_empty(), "run `cargo xtask tidy`:\n{}", lines.join("\n"));
     }
 }

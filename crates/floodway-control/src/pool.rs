@@ -58,11 +58,7 @@ impl PoolCeiling {
     /// Leaves `reserved` connections to others at all times.
     #[must_use]
     pub const fn new(reserved: u32) -> Self {
-        Self {
-            reserved,
-            peaks: [0; SLOTS],
-            slot: 0,
-        }
+        Self { reserved, peaks: [0; SLOTS], slot: 0 }
     }
 
     /// Connections that are never handed out.
@@ -75,9 +71,7 @@ impl PoolCeiling {
     pub fn observe(&mut self, now: Duration, pool: PoolUse) -> u32 {
         self.advance(now);
         self.peaks[0] = self.peaks[0].max(pool.foreign());
-        pool.max
-            .saturating_sub(self.reserved)
-            .saturating_sub(self.foreign())
+        pool.max.saturating_sub(self.reserved).saturating_sub(self.foreign())
     }
 
     /// The peak of foreign use that the last [`observe`](Self::observe) counted with.
@@ -89,9 +83,7 @@ impl PoolCeiling {
     fn advance(&mut self, now: Duration) {
         let width = FOREIGN_MEMORY.as_millis() as u64 / SLOTS as u64;
         let slot = now.as_millis() as u64 / width;
-        let passed = usize::try_from(slot.saturating_sub(self.slot))
-            .unwrap_or(SLOTS)
-            .min(SLOTS);
+        let passed = usize::try_from(slot.saturating_sub(self.slot)).unwrap_or(SLOTS).min(SLOTS);
         self.peaks.rotate_right(passed);
         self.peaks[..passed].fill(0);
         self.slot = self.slot.max(slot);

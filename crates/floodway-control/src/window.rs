@@ -16,10 +16,7 @@ impl WindowConfig {
     /// since it opened, and at least `min_samples` in it (0 counts as 1).
     #[must_use]
     pub const fn new(min_duration: Duration, min_samples: u32) -> Self {
-        Self {
-            min_duration,
-            min_samples,
-        }
+        Self { min_duration, min_samples }
     }
 
     /// The shortest time a window covers.
@@ -65,11 +62,7 @@ impl Window {
     #[must_use]
     pub fn overload_ratio(&self) -> f64 {
         let samples = f64::from(self.successes) + f64::from(self.overloads);
-        if samples > 0.0 {
-            f64::from(self.overloads) / samples
-        } else {
-            0.0
-        }
+        if samples > 0.0 { f64::from(self.overloads) / samples } else { 0.0 }
     }
 }
 
@@ -133,15 +126,8 @@ impl WindowCollector {
             duration,
             successes: closed.successes,
             overloads: closed.overloads,
-            mean_latency: closed
-                .latency_sum
-                .checked_div(closed.successes)
-                .unwrap_or_default(),
-            min_latency: if closed.successes > 0 {
-                closed.min_latency
-            } else {
-                Duration::ZERO
-            },
+            mean_latency: closed.latency_sum.checked_div(closed.successes).unwrap_or_default(),
+            min_latency: if closed.successes > 0 { closed.min_latency } else { Duration::ZERO },
             max_in_flight: closed.max_in_flight,
         })
     }

@@ -20,13 +20,7 @@ fn family(family: &Family) -> proto::MetricFamily {
         Kind::Histogram(_) => proto::MetricType::HISTOGRAM,
         _ => proto::MetricType::GAUGE,
     });
-    encoded.set_metric(
-        family
-            .series
-            .iter()
-            .map(|one| series(family, one))
-            .collect(),
-    );
+    encoded.set_metric(family.series.iter().map(|one| series(family, one)).collect());
     encoded
 }
 
@@ -57,16 +51,12 @@ fn series(family: &Family, series: &Series) -> proto::Metric {
 
 /// The encoder adds the bucket for `+Inf` from the count.
 fn histogram(value: &HistogramValue) -> proto::Histogram {
-    let buckets = value
-        .buckets
-        .upper_bounds()
-        .zip(&value.cumulative)
-        .map(|(bound, count)| {
-            let mut bucket = proto::Bucket::default();
-            bucket.set_upper_bound(bound);
-            bucket.set_cumulative_count(*count);
-            bucket
-        });
+    let buckets = value.buckets.upper_bounds().zip(&value.cumulative).map(|(bound, count)| {
+        let mut bucket = proto::Bucket::default();
+        bucket.set_upper_bound(bound);
+        bucket.set_cumulative_count(*count);
+        bucket
+    });
     let mut histogram = proto::Histogram::default();
     histogram.set_bucket(buckets.collect());
     histogram.set_sample_count(value.count());

@@ -49,18 +49,12 @@ impl Exporter {
     /// Exports `registry`.
     #[must_use]
     pub fn new(registry: &Registry) -> Self {
-        let about = Arc::new(About {
-            render: Histogram::new(Buckets::DURATIONS),
-        });
+        let about = Arc::new(About { render: Histogram::new(Buckets::DURATIONS) });
         let source: Arc<dyn Source> = Arc::clone(&about) as _;
         // Exporters have no name that could be refused.
         let registered = registry.register(ComponentKind::Exporter, "", &source);
         debug_assert!(registered.is_ok(), "{registered:?}");
-        Self {
-            registry: registry.clone(),
-            facade: None,
-            about,
-        }
+        Self { registry: registry.clone(), facade: None, about }
     }
 
     /// Installs a recorder for the `metrics` facade and appends its metrics to the page.
@@ -106,16 +100,10 @@ impl Exporter {
     #[must_use]
     pub fn render(&self) -> String {
         let started = Instant::now();
-        let mut page = self
-            .facade
-            .as_ref()
-            .map(PrometheusHandle::render)
-            .unwrap_or_default();
+        let mut page = self.facade.as_ref().map(PrometheusHandle::render).unwrap_or_default();
         encode(&self.registry.snapshot(), &mut page);
         let nanos = started.elapsed().as_nanos();
-        self.about
-            .render
-            .record(u64::try_from(nanos).unwrap_or(u64::MAX));
+        self.about.render.record(u64::try_from(nanos).unwrap_or(u64::MAX));
         page
     }
 
@@ -124,9 +112,7 @@ impl Exporter {
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let exporter = self.clone();
         let page = async move || {
-            let page = spawn_blocking(move || exporter.render())
-                .await
-                .unwrap_or_default();
+            let page = spawn_blocking(move || exporter.render()).await.unwrap_or_default();
             ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response()
         };
         Router::new().route("/metrics", get(page))

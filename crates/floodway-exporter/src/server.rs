@@ -26,20 +26,14 @@ impl Exporter {
     pub async fn serve(&self, addr: SocketAddr) -> Result<Server, ServeError> {
         let bound = TcpListener::bind(addr).await;
         let listener = bound.map_err(|source| ServeError { addr, source })?;
-        let local_addr = listener
-            .local_addr()
-            .map_err(|source| ServeError { addr, source })?;
+        let local_addr = listener.local_addr().map_err(|source| ServeError { addr, source })?;
         let (stop, stopped) = oneshot::channel::<()>();
         let server = axum::serve(listener, self.routes()).with_graceful_shutdown(async {
             // Either way it is time to stop.
             let _ = stopped.await;
         });
         let task = tokio::spawn(server.into_future());
-        Ok(Server {
-            local_addr,
-            stop: Some(stop),
-            task,
-        })
+        Ok(Server { local_addr, stop: Some(stop), task })
     }
 }
 

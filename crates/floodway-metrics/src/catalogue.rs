@@ -204,9 +204,7 @@ impl Buckets {
 
     /// The bounds in the exported unit.
     pub fn upper_bounds(&self) -> impl Iterator<Item = f64> + '_ {
-        self.bounds
-            .iter()
-            .map(|bound| *bound as f64 / self.per_unit)
+        self.bounds.iter().map(|bound| *bound as f64 / self.per_unit)
     }
 }
 

@@ -80,10 +80,7 @@ impl Registry {
             check_name(kind, name)?;
             let same_kind = || components.iter().filter(|component| component.kind == kind);
             if same_kind().any(|component| &*component.name == name) {
-                return Err(RegisterError::Duplicate {
-                    kind,
-                    name: name.into(),
-                });
+                return Err(RegisterError::Duplicate { kind, name: name.into() });
             }
             folded = same_kind().count() >= MAX_NAMES_PER_KIND;
             if folded {
@@ -107,11 +104,8 @@ impl Registry {
             .components()
             .iter()
             .filter_map(|component| {
-                let name = if component.folded {
-                    OTHER.into()
-                } else {
-                    Arc::clone(&component.name)
-                };
+                let name =
+                    if component.folded { OTHER.into() } else { Arc::clone(&component.name) };
                 let name = component.kind.label().map(|_| name);
                 Some((component.source.upgrade()?, name, component.folded))
             })
@@ -130,19 +124,14 @@ impl Registry {
     }
 
     fn components(&self) -> MutexGuard<'_, Vec<Component>> {
-        self.0
-            .components
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.components.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let components = self.components();
-        let names = components
-            .iter()
-            .map(|component| (component.kind, &component.name));
+        let names = components.iter().map(|component| (component.kind, &component.name));
         f.debug_map().entries(names).finish()
     }
 }
@@ -152,17 +141,11 @@ fn check_name(kind: ComponentKind, name: &str) -> Result<(), RegisterError> {
         return Err(RegisterError::Empty { kind });
     }
     if name.len() > MAX_NAME_LEN {
-        return Err(RegisterError::TooLong {
-            kind,
-            name: name.into(),
-        });
+        return Err(RegisterError::TooLong { kind, name: name.into() });
     }
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/');
     if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(legal) {
-        return Err(RegisterError::Illegal {
-            kind,
-            name: name.into(),
-        });
+        return Err(RegisterError::Illegal { kind, name: name.into() });
     }
     Ok(())
 }

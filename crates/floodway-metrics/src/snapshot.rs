@@ -41,15 +41,9 @@ impl Snapshot {
     }
 
     fn value(&self, metric: &'static Metric, labels: &[&str]) -> Option<&Value> {
-        let family = self
-            .families
-            .iter()
-            .find(|family| family.metric.name == metric.name)?;
+        let family = self.families.iter().find(|family| family.metric.name == metric.name)?;
         let wanted = |series: &&Series| {
-            series
-                .label_pairs(metric)
-                .map(|(_, value)| value)
-                .eq(labels.iter().copied())
+            series.label_pairs(metric).map(|(_, value)| value).eq(labels.iter().copied())
         };
         Some(&family.series.iter().find(wanted)?.value)
     }
@@ -84,11 +78,7 @@ impl Series {
         metric: &'static Metric,
     ) -> impl Iterator<Item = (&'static str, &'a str)> {
         let component = metric.component.label().zip(self.component.as_deref());
-        let closed = metric
-            .labels
-            .iter()
-            .map(|label| label.name)
-            .zip(self.labels.iter().copied());
+        let closed = metric.labels.iter().map(|label| label.name).zip(self.labels.iter().copied());
         component.into_iter().chain(closed)
     }
 }
@@ -182,12 +172,7 @@ impl Collector {
     /// Reports all values of a metric with one closed label, in the label's order.
     pub fn numbers<const N: usize>(&mut self, metric: &'static Metric, values: [f64; N]) {
         debug_assert_eq!(metric.labels.len(), 1, "{} has one label", metric.name);
-        debug_assert_eq!(
-            metric.labels[0].values.len(),
-            N,
-            "{}: all values",
-            metric.name
-        );
+        debug_assert_eq!(metric.labels[0].values.len(), N, "{}: all values", metric.name);
         for (label, value) in metric.labels[0].values.iter().zip(values) {
             self.push(metric, vec![label], Value::Number(value));
         }
@@ -199,10 +184,7 @@ impl Collector {
     }
 
     fn push(&mut self, metric: &'static Metric, labels: Vec<&'static str>, value: Value) {
-        let Some(at) = CATALOGUE
-            .iter()
-            .position(|entry| std::ptr::eq(*entry, metric))
-        else {
+        let Some(at) = CATALOGUE.iter().position(|entry| std::ptr::eq(*entry, metric)) else {
             debug_assert!(false, "{} is not in the catalogue", metric.name);
             return;
         };
@@ -219,10 +201,6 @@ impl Collector {
             }
             return;
         }
-        series.push(Series {
-            component: self.component.clone(),
-            labels,
-            value,
-        });
+        series.push(Series { component: self.component.clone(), labels, value });
     }
 }

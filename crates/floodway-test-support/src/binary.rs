@@ -23,19 +23,11 @@ pub(crate) fn postgres_folder() -> Option<PathBuf> {
     let names = ["initdb", "postgres"];
     folder_in_path(&names).or_else(|| {
         let entries = fs::read_dir(POSTGRES_ROOT).ok()?;
-        let mut versions: Vec<u32> = entries
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .collect();
+        let mut versions: Vec<u32> =
+            entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
         versions.sort_by_key(|version| (*version != PREFERRED_POSTGRES, Reverse(*version)));
-        let folder = |version: u32| {
-            Path::new(POSTGRES_ROOT)
-                .join(version.to_string())
-                .join("bin")
-        };
-        versions
-            .into_iter()
-            .map(folder)
-            .find(|folder| has_all(folder, &names))
+        let folder = |version: u32| Path::new(POSTGRES_ROOT).join(version.to_string()).join("bin");
+        versions.into_iter().map(folder).find(|folder| has_all(folder, &names))
     })
 }
 

@@ -12,8 +12,5 @@ use std::net::{Ipv4Addr, TcpListener};
 #[must_use]
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port");
-    listener
-        .local_addr()
-        .expect("the address of a bound socket")
-        .port()
+    listener.local_addr().expect("the address of a bound socket").port()
 }

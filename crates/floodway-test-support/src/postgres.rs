@@ -94,11 +94,7 @@ impl Postgres {
             let command = server_command(programs, &owner, folder.path(), port, settings)?;
             let mut server = Server::spawn(command)?;
             if server.wait_until_ready(&data_path(folder.path()))? {
-                return Ok(Self {
-                    server,
-                    port,
-                    folder,
-                });
+                return Ok(Self { server, port, folder });
             }
             let log = read_log(&log_path(folder.path()));
             // Messages are in English: the cluster's locale is C.
@@ -126,28 +122,14 @@ fn read_log(path: &Path) -> String {
 fn create_cluster(programs: &Path, owner: &Owner, folder: &Path) -> Result<()> {
     let mut initdb = Command::new(programs.join("initdb"));
     initdb
-        .args([
-            "--no-sync",
-            "-A",
-            "trust",
-            "-U",
-            "postgres",
-            "--locale=C",
-            "-E",
-            "UTF8",
-            "-D",
-        ])
+        .args(["--no-sync", "-A", "trust", "-U", "postgres", "--locale=C", "-E", "UTF8", "-D"])
         .arg(data_path(folder))
         .current_dir(folder);
     owner.run_as(&mut initdb);
     let output = initdb.output().context("cannot start initdb")?;
     if !output.status.success() {
         let said = [output.stdout, output.stderr].concat();
-        bail!(
-            "initdb failed: {}\n{}",
-            output.status,
-            String::from_utf8_lossy(&said)
-        );
+        bail!("initdb failed: {}\n{}", output.status, String::from_utf8_lossy(&said));
     }
     Ok(())
 }
@@ -163,25 +145,14 @@ fn server_command(
     let log = File::create(log_path(folder)).context("cannot create the server's log")?;
     let same_log = log.try_clone().context("cannot share the server's log")?;
     let mut command = Command::new(programs.join("postgres"));
-    command
-        .arg("-D")
-        .arg(data_path(folder))
-        .arg("-p")
-        .arg(port.to_string());
+    command.arg("-D").arg(data_path(folder)).arg("-p").arg(port.to_string());
     // No socket file: its path could be too long, and clients connect by TCP anyway.
-    let own = [
-        ("listen_addresses", "127.0.0.1"),
-        ("unix_socket_directories", ""),
-        ("fsync", "off"),
-    ];
+    let own =
+        [("listen_addresses", "127.0.0.1"), ("unix_socket_directories", ""), ("fsync", "off")];
     for (name, value) in own.iter().chain(settings) {
         command.arg("-c").arg(format!("{name}={value}"));
     }
-    command
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(same_log);
+    command.current_dir(folder).stdin(Stdio::null()).stdout(log).stderr(same_log);
     owner.run_as(&mut command);
     Ok(command)
 }

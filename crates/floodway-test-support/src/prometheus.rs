@@ -48,17 +48,10 @@ fn check_metrics(promtool: &Path, text: &str) -> Result<Result<(), String>> {
         .with_context(|| format!("cannot start {}", promtool.display()))?;
     // Taken, so that the pipe is closed before the wait. It is read to its end before anything
     // long is printed, so writing all of it first cannot block for good.
-    let mut stdin = child
-        .stdin
-        .take()
-        .context("promtool has no standard input")?;
-    stdin
-        .write_all(text.as_bytes())
-        .context("cannot write the page to promtool")?;
+    let mut stdin = child.stdin.take().context("promtool has no standard input")?;
+    stdin.write_all(text.as_bytes()).context("cannot write the page to promtool")?;
     drop(stdin);
-    let output = child
-        .wait_with_output()
-        .context("cannot read from promtool")?;
+    let output = child.wait_with_output().context("cannot read from promtool")?;
     if output.status.success() {
         return Ok(Ok(()));
     }

@@ -13,10 +13,7 @@ pub fn required() -> bool {
 /// # Panics
 ///
 /// If the program is [`required`].
-#[expect(
-    clippy::print_stderr,
-    reason = "a skipped test has no other way to say so"
-)]
+#[expect(clippy::print_stderr, reason = "a skipped test has no other way to say so")]
 pub(crate) fn skip(reason: &str) {
     assert!(!required(), "{reason}, and FLOODWAY_REQUIRE_SERVICES=1");
     eprintln!("skipped: {reason} (run `cargo xtask test --install-services`)");

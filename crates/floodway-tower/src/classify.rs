@@ -29,10 +29,6 @@ pub struct EveryError;
 
 impl<Response, Error> Classifier<Response, Error> for EveryError {
     fn classify(&self, result: &Result<Response, Error>) -> Outcome {
-        if result.is_ok() {
-            Outcome::Success
-        } else {
-            Outcome::Overload
-        }
+        if result.is_ok() { Outcome::Success } else { Outcome::Overload }
     }
 }

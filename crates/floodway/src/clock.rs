@@ -23,9 +23,7 @@ impl Clock {
     /// Follows tokio's clock: stands still and jumps with `tokio::time::{pause, advance}`.
     #[must_use]
     pub fn tokio() -> Self {
-        Self(Source::Tokio {
-            origin: Instant::now(),
-        })
+        Self(Source::Tokio { origin: Instant::now() })
     }
 
     /// Nanoseconds since this clock (or the one it was cloned from) was made.

@@ -83,6 +83,7 @@ impl Limiter {
     ///
     /// Dropping the future gives up the place in the queue, and gives back a permit that was
     /// granted but not yet received. A caller that starts again starts at the end of the queue.
+    #[inline]
     pub fn acquire(&self) -> Acquiring {
         self.acquire_with(Acquire::new())
     }
@@ -96,6 +97,7 @@ impl Limiter {
     /// # Cancel safety
     ///
     /// As for [`acquire`](Self::acquire).
+    #[inline]
     pub fn acquire_with(&self, request: Acquire) -> Acquiring {
         Acquiring::new(Arc::clone(&self.core), request)
     }
@@ -110,11 +112,7 @@ impl Limiter {
             Ok(granted) => Ok(Permit::new(Arc::clone(&self.core), granted)),
             Err(state) => {
                 let closed = state.is_closed();
-                let reason = if closed {
-                    RejectReason::Closed
-                } else {
-                    RejectReason::NoPermit
-                };
+                let reason = if closed { RejectReason::Closed } else { RejectReason::NoPermit };
                 Err(self.core.reject(reason))
             }
         }

@@ -22,10 +22,7 @@ const COLUMNS: u32 = 24;
 
 /// The path and content of each dashboard.
 pub(super) fn all() -> [(&'static str, Dashboard); 2] {
-    [
-        ("dashboards/limiter.json", limiter::dashboard()),
-        ("dashboards/pool.json", pool::dashboard()),
-    ]
+    [("dashboards/limiter.json", limiter::dashboard()), ("dashboards/pool.json", pool::dashboard())]
 }
 
 /// What differs between dashboards.
@@ -62,10 +59,7 @@ fn dashboard(content: Content) -> Dashboard {
         graph_tooltip: 1,
         refresh: "30s",
         timezone: "browser",
-        time: TimeRange {
-            from: "now-1h",
-            to: "now",
-        },
+        time: TimeRange { from: "now-1h", to: "now" },
         links: vec![Link {
             kind: "dashboards",
             title: "Floodway",
@@ -74,9 +68,7 @@ fn dashboard(content: Content) -> Dashboard {
             include_vars: true,
             keep_time: true,
         }],
-        templating: Templating {
-            list: variables(content.anchor),
-        },
+        templating: Templating { list: variables(content.anchor) },
         panels: layout(content.sections),
     }
 }
@@ -102,10 +94,7 @@ fn variables(anchor: &Metric) -> Vec<Variable> {
             multi: true,
             include_all: true,
             all_value: ".+",
-            current: Current {
-                text: "All",
-                value: "$__all",
-            },
+            current: Current { text: "All", value: "$__all" },
             // When the time range changes, so that components which are gone can be chosen.
             refresh: 2,
             sort: 1,
@@ -127,33 +116,16 @@ fn layout(sections: Vec<Section>) -> Vec<Item> {
             kind: "row",
             title: section.title,
             collapsed: false,
-            grid_pos: GridPos {
-                x: 0,
-                y,
-                w: COLUMNS,
-                h: 1,
-            },
+            grid_pos: GridPos { x: 0, y, w: COLUMNS, h: 1 },
             panels: [],
         }));
         y += 1;
         for line in section.lines {
             let count = u32::try_from(line.panels.len()).unwrap_or(u32::MAX);
-            assert!(
-                COLUMNS.is_multiple_of(count),
-                "{count} panels do not share {COLUMNS} columns"
-            );
+            assert!(COLUMNS.is_multiple_of(count), "{count} panels do not share {COLUMNS} columns");
             let w = COLUMNS / count;
-            for (panel, x) in line
-                .panels
-                .into_iter()
-                .zip((0..COLUMNS).step_by(w as usize))
-            {
-                let grid_pos = GridPos {
-                    x,
-                    y,
-                    w,
-                    h: line.height,
-                };
+            for (panel, x) in line.panels.into_iter().zip((0..COLUMNS).step_by(w as usize)) {
+                let grid_pos = GridPos { x, y, w, h: line.height };
                 items.push(Item::Panel(Box::new(panel.place(id(), grid_pos))));
             }
             y += line.height;

@@ -84,10 +84,7 @@ pub(super) struct Datasource {
 
 impl Datasource {
     /// Whatever the dashboard's first variable selects.
-    pub(super) const CHOSEN: Self = Self {
-        kind: "prometheus",
-        uid: "${datasource}",
-    };
+    pub(super) const CHOSEN: Self = Self { kind: "prometheus", uid: "${datasource}" };
 }
 
 #[derive(Debug, Serialize)]

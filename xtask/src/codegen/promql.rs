@@ -19,31 +19,19 @@ impl fmt::Display for Expr {
 
 /// The series of a gauge.
 pub(super) fn gauge(metric: &Metric) -> Expr {
-    assert!(
-        matches!(metric.kind, Kind::Gauge),
-        "{} is not a gauge",
-        metric.name
-    );
+    assert!(matches!(metric.kind, Kind::Gauge), "{} is not a gauge", metric.name);
     Expr(format!("{}{}", metric.name, selector(metric)))
 }
 
 /// How fast a counter grows, per second.
 pub(super) fn rate(metric: &Metric) -> Expr {
-    assert!(
-        matches!(metric.kind, Kind::Counter),
-        "{} is not a counter",
-        metric.name
-    );
+    assert!(matches!(metric.kind, Kind::Counter), "{} is not a counter", metric.name);
     rate_of(metric, "")
 }
 
 /// How fast the sum of a histogram grows, per second.
 pub(super) fn sum_rate(metric: &Metric) -> Expr {
-    assert!(
-        matches!(metric.kind, Kind::Histogram(_)),
-        "{} is not a histogram",
-        metric.name
-    );
+    assert!(matches!(metric.kind, Kind::Histogram(_)), "{} is not a histogram", metric.name);
     rate_of(metric, "_sum")
 }
 
@@ -51,10 +39,7 @@ pub(super) fn sum_rate(metric: &Metric) -> Expr {
 pub(super) fn quantile(q: f64, by: &[&str], metric: &Metric) -> Expr {
     let buckets = bucket_function("rate", metric);
     let by: Vec<_> = ["le"].iter().chain(by).copied().collect();
-    Expr(format!(
-        "histogram_quantile({q}, {})",
-        buckets.aggregated("sum", &by)
-    ))
+    Expr(format!("histogram_quantile({q}, {})", buckets.aggregated("sum", &by)))
 }
 
 /// How many observations fell into each bucket since the last point.
@@ -63,34 +48,19 @@ pub(super) fn bucket_increase(metric: &Metric) -> Expr {
 }
 
 fn bucket_function(function: &str, metric: &Metric) -> Expr {
-    assert!(
-        matches!(metric.kind, Kind::Histogram(_)),
-        "{} is not a histogram",
-        metric.name
-    );
-    Expr(format!(
-        "{function}({}_bucket{}[$__rate_interval])",
-        metric.name,
-        selector(metric)
-    ))
+    assert!(matches!(metric.kind, Kind::Histogram(_)), "{} is not a histogram", metric.name);
+    Expr(format!("{function}({}_bucket{}[$__rate_interval])", metric.name, selector(metric)))
 }
 
 fn rate_of(metric: &Metric, suffix: &str) -> Expr {
-    Expr(format!(
-        "rate({}{suffix}{}[$__rate_interval])",
-        metric.name,
-        selector(metric)
-    ))
+    Expr(format!("rate({}{suffix}{}[$__rate_interval])", metric.name, selector(metric)))
 }
 
 /// What the dashboard's variables select.
 fn selector(metric: &Metric) -> String {
     let mut labels = vec!["job", "instance"];
     labels.extend(metric.component.label());
-    let matchers: Vec<_> = labels
-        .iter()
-        .map(|label| format!("{label}=~\"${label}\""))
-        .collect();
+    let matchers: Vec<_> = labels.iter().map(|label| format!("{label}=~\"${label}\"")).collect();
     format!("{{{}}}", matchers.join(", "))
 }
 

@@ -26,32 +26,18 @@ pub(super) fn markdown() -> String {
 }
 
 fn section(text: &mut String, kind: ComponentKind) {
-    let metrics = || {
-        CATALOGUE
-            .iter()
-            .copied()
-            .filter(|metric| metric.component == kind)
-    };
+    let metrics = || CATALOGUE.iter().copied().filter(|metric| metric.component == kind);
     let lines: usize = metrics().map(series).sum();
     let (title, each) = match kind.label() {
-        Some(_) => (
-            capitalised(kind.as_str()),
-            format!("Each {}", kind.as_str()),
-        ),
+        Some(_) => (capitalised(kind.as_str()), format!("Each {}", kind.as_str())),
         None => (capitalised(kind.as_str()), "The exporter".to_owned()),
     };
     line(text, format_args!("\n## {title}\n"));
     let label = kind.label().map_or_else(String::new, |label| {
         format!(" The label `{label}` of all of them is its name.")
     });
-    line(
-        text,
-        format_args!("{each} exports {lines} series.{label}\n"),
-    );
-    line(
-        text,
-        format_args!("| name | type | unit | labels | meaning | OpenTelemetry name |"),
-    );
+    line(text, format_args!("{each} exports {lines} series.{label}\n"));
+    line(text, format_args!("| name | type | unit | labels | meaning | OpenTelemetry name |"));
     line(text, format_args!("|---|---|---|---|---|---|"));
     for metric in metrics() {
         row(text, metric);
@@ -61,11 +47,7 @@ fn section(text: &mut String, kind: ComponentKind) {
 fn row(text: &mut String, metric: &Metric) {
     let component = metric.component.label().map(|label| format!("`{label}`"));
     let closed = metric.labels.iter().map(|label| {
-        let values: Vec<_> = label
-            .values
-            .iter()
-            .map(|value| format!("`{value}`"))
-            .collect();
+        let values: Vec<_> = label.values.iter().map(|value| format!("`{value}`")).collect();
         format!("`{}`: {}", label.name, values.join(", "))
     });
     let labels: Vec<_> = component.into_iter().chain(closed).collect();
@@ -78,9 +60,7 @@ fn row(text: &mut String, metric: &Metric) {
             metric.unit.as_str(),
             labels.join("; "),
             metric.help,
-            metric
-                .otel
-                .map_or_else(String::new, |name| format!("`{name}`")),
+            metric.otel.map_or_else(String::new, |name| format!("`{name}`")),
         ),
     );
 }
@@ -96,24 +76,15 @@ fn buckets(text: &mut String) {
     for (name, buckets) in histograms {
         let name = format!("- `{name}`");
         // By value: one constant may have several addresses.
-        match groups
-            .iter_mut()
-            .find(|(known, _)| known.upper_bounds().eq(buckets.upper_bounds()))
-        {
+        match groups.iter_mut().find(|(known, _)| known.upper_bounds().eq(buckets.upper_bounds())) {
             Some((_, names)) => names.push(name),
             None => groups.push((buckets, vec![name])),
         }
     }
     for (buckets, names) in groups {
-        let bounds: Vec<_> = buckets
-            .upper_bounds()
-            .map(|bound| bound.to_string())
-            .collect();
+        let bounds: Vec<_> = buckets.upper_bounds().map(|bound| bound.to_string()).collect();
         line(text, format_args!("{}\n", names.join("\n")));
-        line(
-            text,
-            format_args!("have buckets up to {}, +Inf.\n", bounds.join(", ")),
-        );
+        line(text, format_args!("have buckets up to {}, +Inf.\n", bounds.join(", ")));
     }
     line(
         text,
@@ -126,11 +97,7 @@ fn buckets(text: &mut String) {
 
 /// How many lines a component's metric has in the text format.
 fn series(metric: &Metric) -> usize {
-    let combinations: usize = metric
-        .labels
-        .iter()
-        .map(|label| label.values.len())
-        .product();
+    let combinations: usize = metric.labels.iter().map(|label| label.values.len()).product();
     let lines = match metric.kind {
         Kind::Histogram(buckets) => buckets.bounds.len() + 1 + 2,
         _ => 1,
@@ -140,9 +107,7 @@ fn series(metric: &Metric) -> usize {
 
 fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
@@ -160,9 +125,8 @@ mod tests {
     fn every_metric_has_a_row() {
         let text = markdown();
         for metric in CATALOGUE {
-            let rows = text
-                .lines()
-                .filter(|line| line.starts_with(&format!("| `{}` |", metric.name)));
+            let rows =
+                text.lines().filter(|line| line.starts_with(&format!("| `{}` |", metric.name)));
             assert_eq!(rows.count(), 1, "{}", metric.name);
         }
     }

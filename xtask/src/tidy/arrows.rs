@@ -26,19 +26,11 @@ struct Rule {
 }
 
 const fn library(package: &'static str, allowed: &'static [&'static str]) -> Rule {
-    Rule {
-        package,
-        published: true,
-        allowed: Allowed::Only(allowed),
-    }
+    Rule { package, published: true, allowed: Allowed::Only(allowed) }
 }
 
 const fn internal(package: &'static str, allowed: Allowed) -> Rule {
-    Rule {
-        package,
-        published: false,
-        allowed,
-    }
+    Rule { package, published: false, allowed }
 }
 
 /// Requests flow from `floodway-tower` and `floodway-pool` through `floodway` to
@@ -62,18 +54,12 @@ const EXAMPLE: Rule = internal("an example", Allowed::Published);
 
 /// The crates that users depend on.
 pub(crate) fn published_crates() -> impl Iterator<Item = &'static str> {
-    RULES
-        .iter()
-        .filter(|rule| rule.published)
-        .map(|rule| rule.package)
+    RULES.iter().filter(|rule| rule.published).map(|rule| rule.package)
 }
 
 pub(super) fn check(metadata: &Metadata) -> Vec<Violation> {
     let members = metadata.workspace_packages();
-    let names: BTreeSet<&str> = members
-        .iter()
-        .map(|package| package.name.as_str())
-        .collect();
+    let names: BTreeSet<&str> = members.iter().map(|package| package.name.as_str()).collect();
     let mut found = Vec::new();
     for package in &members {
         let folder = package.manifest_path.strip_prefix(&metadata.workspace_root);
@@ -84,10 +70,7 @@ pub(super) fn check(metadata: &Metadata) -> Vec<Violation> {
             .filter(|dependency| dependency.kind != DependencyKind::Development)
             .map(|dependency| dependency.name.as_str())
             .filter(|name| names.contains(name));
-        let rule = match RULES
-            .iter()
-            .find(|rule| rule.package == package.name.as_str())
-        {
+        let rule = match RULES.iter().find(|rule| rule.package == package.name.as_str()) {
             Some(rule) => Some(rule),
             None => path.starts_with(EXAMPLES).then_some(&EXAMPLE),
         };
@@ -97,10 +80,9 @@ pub(super) fn check(metadata: &Metadata) -> Vec<Violation> {
                 messages.extend(publication(rule, package));
                 messages
             }
-            None => vec![format!(
-                "{} is not in the table of xtask/src/tidy/arrows.rs",
-                package.name
-            )],
+            None => {
+                vec![format!("{} is not in the table of xtask/src/tidy/arrows.rs", package.name)]
+            }
         };
         found.extend(messages.into_iter().map(|message| Violation {
             path: path.clone().into(),
@@ -125,19 +107,10 @@ fn forbidden<'a>(rule: &Rule, dependencies: impl Iterator<Item = &'a str>) -> Ve
 }
 
 fn publication(rule: &Rule, package: &Package) -> Option<String> {
-    let is_published = package
-        .publish
-        .as_ref()
-        .is_none_or(|registries| !registries.is_empty());
-    let described = package
-        .description
-        .as_ref()
-        .is_some_and(|text| !text.trim().is_empty());
+    let is_published = package.publish.as_ref().is_none_or(|registries| !registries.is_empty());
+    let described = package.description.as_ref().is_some_and(|text| !text.trim().is_empty());
     match (rule.published, is_published) {
-        (true, false) => Some(format!(
-            "{} is published, but says `publish = false`",
-            package.name
-        )),
+        (true, false) => Some(format!("{} is published, but says `publish = false`", package.name)),
         (false, true) => Some(format!("{} needs `publish = false`", package.name)),
         (true, true) if !described => Some(format!("{} needs a description", package.name)),
         _ => None,
@@ -147,10 +120,7 @@ fn publication(rule: &Rule, package: &Package) -> Option<String> {
 /// xtask must build in seconds, and an async runtime is most of what could prevent that.
 fn runtime_in_xtask(metadata: &Metadata) -> Option<Violation> {
     const RUNTIME: &str = "tokio";
-    let xtask = metadata
-        .packages
-        .iter()
-        .find(|package| package.name.as_str() == "xtask")?;
+    let xtask = metadata.packages.iter().find(|package| package.name.as_str() == "xtask")?;
     let path = path_to(metadata, &xtask.id, RUNTIME)?;
     Some(Violation {
         path: "xtask/Cargo.toml".into(),
@@ -176,10 +146,8 @@ fn path_to(metadata: &Metadata, start: &PackageId, target: &str) -> Option<Vec<S
             return Some(path.into_iter().map(name).collect());
         }
         for dependency in nodes.get(last).into_iter().flat_map(|node| &node.deps) {
-            let built = dependency
-                .dep_kinds
-                .iter()
-                .any(|kind| kind.kind != DependencyKind::Development);
+            let built =
+                dependency.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development);
             if built && seen.insert(&dependency.pkg) {
                 paths.push(path.iter().copied().chain([&dependency.pkg]).collect());
             }
@@ -194,26 +162,17 @@ mod tests {
 
     #[test]
     fn only_allowed_arrows_pass() {
-        let rule = RULES
-            .iter()
-            .find(|rule| rule.package == "floodway-tower")
-            .unwrap();
+        let rule = RULES.iter().find(|rule| rule.package == "floodway-tower").unwrap();
         assert_eq!(forbidden(rule, ["floodway"].into_iter()), [""; 0]);
         assert_eq!(forbidden(rule, ["floodway-metrics"].into_iter()).len(), 1);
-        assert_eq!(
-            forbidden(&EXAMPLE, ["floodway-tower", "floodway-bench"].into_iter()).len(),
-            1
-        );
+        assert_eq!(forbidden(&EXAMPLE, ["floodway-tower", "floodway-bench"].into_iter()).len(), 1);
     }
 
     #[test]
     fn a_dependency_deep_below_is_found() {
         let metadata = crate::workspace::metadata().unwrap();
-        let xtask = metadata
-            .packages
-            .iter()
-            .find(|package| package.name.as_str() == "xtask")
-            .unwrap();
+        let xtask =
+            metadata.packages.iter().find(|package| package.name.as_str() == "xtask").unwrap();
         let path = path_to(&metadata, &xtask.id, "clap_lex").unwrap();
         assert_eq!(path.first().map(String::as_str), Some("xtask"));
         assert!(path.len() > 2, "{path:?}");

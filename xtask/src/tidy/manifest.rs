@@ -15,9 +15,7 @@ const INHERITED: [(&str, &str); 4] = [
 ];
 
 pub(super) fn check(metadata: &Metadata, files: &[TextFile]) -> Vec<Violation> {
-    let manifests = files
-        .iter()
-        .filter(|file| file.path.ends_with("Cargo.toml"));
+    let manifests = files.iter().filter(|file| file.path.ends_with("Cargo.toml"));
     let mut found = Vec::new();
     for manifest in manifests {
         found.extend(wildcards(manifest));
@@ -69,12 +67,8 @@ fn inherited(manifest: &TextFile) -> Vec<Violation> {
 fn folder(manifest: &TextFile, package: &str) -> Option<Violation> {
     let folder = manifest.path.parent()?;
     let in_crates = folder.parent() == Some(Path::new("crates"));
-    (in_crates && folder.file_name()? != package).then(|| {
-        manifest.violation(
-            1,
-            format!("the folder of package {package} has another name"),
-        )
-    })
+    (in_crates && folder.file_name()? != package)
+        .then(|| manifest.violation(1, format!("the folder of package {package} has another name")))
 }
 
 #[cfg(test)]
@@ -85,10 +79,7 @@ mod tests {
         edition.workspace = true\nlicense.workspace = true\n\n[lints]\nworkspace = true\n";
 
     fn manifest(text: &str) -> TextFile {
-        TextFile {
-            path: "crates/floodway/Cargo.toml".into(),
-            text: text.into(),
-        }
+        TextFile { path: "crates/floodway/Cargo.toml".into(), text: text.into() }
     }
 
     #[test]
@@ -99,22 +90,13 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].line, 1);
         assert!(found[0].message.contains("edition"), "{}", found[0]);
-        assert_eq!(
-            inherited(&manifest(&GOOD.replace("[lints]", "[other]"))).len(),
-            1
-        );
+        assert_eq!(inherited(&manifest(&GOOD.replace("[lints]", "[other]"))).len(), 1);
     }
 
     #[test]
     fn wildcard_versions_are_found() {
-        assert_eq!(
-            wildcards(&manifest("a = \"1\"\nb = { version = \"*\" }\n"))[0].line,
-            2
-        );
-        assert_eq!(
-            wildcards(&manifest("# \"*\"\nmembers = [\"crates/*\"]\n")),
-            []
-        );
+        assert_eq!(wildcards(&manifest("a = \"1\"\nb = { version = \"*\" }\n"))[0].line, 2);
+        assert_eq!(wildcards(&manifest("# \"*\"\nmembers = [\"crates/*\"]\n")), []);
     }
 
     #[test]

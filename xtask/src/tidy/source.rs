@@ -5,30 +5,17 @@ use super::{TextFile, Violation};
 /// Text that must not be in Rust code. Split, so that this file does not break its own rule.
 const FORBIDDEN: [(&str, &str); 3] = [
     (concat!("todo", "!("), "unfinished code is not kept"),
-    (
-        concat!("unimplemented", "!("),
-        "unfinished code is not kept",
-    ),
-    (
-        concat!("#[", "ignore"),
-        "a test that does not run is not kept",
-    ),
+    (concat!("unimplemented", "!("), "unfinished code is not kept"),
+    (concat!("#[", "ignore"), "a test that does not run is not kept"),
 ];
 
 /// Where absolute paths of one machine begin; split for the same reason.
-const MACHINE_FOLDERS: [&str; 3] = [
-    concat!("/", "work/"),
-    concat!("/", "root/"),
-    concat!("/", "home/"),
-];
+const MACHINE_FOLDERS: [&str; 3] =
+    [concat!("/", "work/"), concat!("/", "root/"), concat!("/", "home/")];
 
 pub(super) fn check(file: &TextFile) -> Vec<Violation> {
     let mut found = machine_paths(file);
-    if file
-        .path
-        .extension()
-        .is_some_and(|extension| extension == "rs")
-    {
+    if file.path.extension().is_some_and(|extension| extension == "rs") {
         found.extend(rust(file));
     }
     found
@@ -37,17 +24,12 @@ pub(super) fn check(file: &TextFile) -> Vec<Violation> {
 fn rust(file: &TextFile) -> Vec<Violation> {
     let mut found = Vec::new();
     if !file.text.starts_with("//! ") {
-        found.push(file.violation(
-            1,
-            "a file opens with a `//!` sentence that names its concept",
-        ));
+        found.push(file.violation(1, "a file opens with a `//!` sentence that names its concept"));
     }
     if file.path.file_name().is_some_and(|name| name == "mod.rs") {
         found.push(file.violation(1, "a module is `foo.rs` beside `foo/`"));
     }
-    let code = file
-        .lines()
-        .filter(|(_, line)| !line.trim_start().starts_with("//"));
+    let code = file.lines().filter(|(_, line)| !line.trim_start().starts_with("//"));
     for (number, line) in code {
         for (text, reason) in FORBIDDEN {
             if line.contains(text) {
@@ -66,10 +48,7 @@ fn machine_paths(file: &TextFile) -> Vec<Violation> {
     let mut found = Vec::new();
     for (number, line) in file.lines() {
         for folder in MACHINE_FOLDERS {
-            if line
-                .match_indices(folder)
-                .any(|(at, _)| begins_a_word(&line[..at]))
-            {
+            if line.match_indices(folder).any(|(at, _)| begins_a_word(&line[..at])) {
                 found.push(file.violation(number, format!("`{folder}` is a path of one machine")));
             }
         }
@@ -83,14 +62,8 @@ mod tests {
 
     #[track_caller]
     fn lines(path: &str, text: &str, expected: &[usize]) {
-        let file = TextFile {
-            path: path.into(),
-            text: text.into(),
-        };
-        let found: Vec<_> = check(&file)
-            .iter()
-            .map(|violation| violation.line)
-            .collect();
+        let file = TextFile { path: path.into(), text: text.into() };
+        let found: Vec<_> = check(&file).iter().map(|violation| violation.line).collect();
         assert_eq!(found, expected, "{text:?}");
     }
 
@@ -117,10 +90,6 @@ mod tests {
     #[test]
     fn machine_paths_are_found_where_they_begin_a_word() {
         lines("a.md", concat!("see\n`/", "home/me/x`\n"), &[2]);
-        lines(
-            "a.md",
-            concat!("https://example.org/", "home/x assets/", "work/y\n"),
-            &[],
-        );
+        lines("a.md", concat!("https://example.org/", "home/x assets/", "work/y\n"), &[]);
     }
 }

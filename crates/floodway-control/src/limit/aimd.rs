@@ -82,9 +82,7 @@ impl LimitAlgorithm for Aimd {
     }
 
     fn on_window(&mut self, window: &Window) -> Decision {
-        let too_slow = self
-            .max_latency
-            .is_some_and(|max| window.mean_latency > max);
+        let too_slow = self.max_latency.is_some_and(|max| window.mean_latency > max);
         if window.overload_ratio() > self.overload_ratio || too_slow {
             self.limit *= self.decrease_factor;
             Decision::Decrease

@@ -14,9 +14,7 @@ impl Fixed {
     /// At most `limit` operations in flight.
     #[must_use]
     pub fn new(limit: u32) -> Self {
-        Self {
-            limit: f64::from(limit),
-        }
+        Self { limit: f64::from(limit) }
     }
 }
 

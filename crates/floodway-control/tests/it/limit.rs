@@ -28,15 +28,7 @@ fn check(algorithm: &mut impl LimitAlgorithm, window: Window, decision: Decision
 fn fixed_moves_only_by_hand() {
     let mut fixed = Fixed::new(8);
     assert_eq!(fixed.window(), None);
-    check(
-        &mut fixed,
-        Window {
-            overloads: 100,
-            ..GOOD
-        },
-        Decision::Hold,
-        8.0,
-    );
+    check(&mut fixed, Window { overloads: 100, ..GOOD }, Decision::Hold, 8.0);
     fixed.set_limit(3.0);
     check(&mut fixed, GOOD, Decision::Hold, 3.0);
 }
@@ -51,59 +43,20 @@ fn aimd_grows_by_one_when_at_least_half_in_use() {
 #[test]
 fn aimd_shrinks_once_per_window_however_many_failed() {
     let mut aimd = Aimd::new(10);
-    check(
-        &mut aimd,
-        Window {
-            overloads: 1,
-            ..GOOD
-        },
-        Decision::Decrease,
-        9.0,
-    );
-    check(
-        &mut aimd,
-        Window {
-            overloads: 90,
-            ..GOOD
-        },
-        Decision::Decrease,
-        8.1,
-    );
+    check(&mut aimd, Window { overloads: 1, ..GOOD }, Decision::Decrease, 9.0);
+    check(&mut aimd, Window { overloads: 90, ..GOOD }, Decision::Decrease, 8.1);
 }
 
 #[test]
 fn aimd_tolerates_the_overload_ratio_it_was_given() {
-    let mut aimd = Aimd::new(10)
-        .with_overload_ratio(0.1)
-        .with_decrease_factor(0.5);
-    check(
-        &mut aimd,
-        Window {
-            successes: 90,
-            overloads: 10,
-            ..GOOD
-        },
-        Decision::Increase,
-        11.0,
-    );
-    check(
-        &mut aimd,
-        Window {
-            successes: 89,
-            overloads: 11,
-            ..GOOD
-        },
-        Decision::Decrease,
-        5.5,
-    );
+    let mut aimd = Aimd::new(10).with_overload_ratio(0.1).with_decrease_factor(0.5);
+    check(&mut aimd, Window { successes: 90, overloads: 10, ..GOOD }, Decision::Increase, 11.0);
+    check(&mut aimd, Window { successes: 89, overloads: 11, ..GOOD }, Decision::Decrease, 5.5);
 }
 
 #[test]
 fn aimd_reads_latency_only_when_asked() {
-    let slow = Window {
-        mean_latency: Duration::from_secs(9),
-        ..GOOD
-    };
+    let slow = Window { mean_latency: Duration::from_secs(9), ..GOOD };
     check(&mut Aimd::new(10), slow, Decision::Increase, 11.0);
     let mut bounded = Aimd::new(10).with_max_latency(Duration::from_millis(500));
     check(&mut bounded, slow, Decision::Decrease, 9.0);

@@ -5,12 +5,7 @@ use std::time::Duration;
 use floodway_control::{PoolCeiling, PoolUse};
 use proptest::prelude::*;
 
-const FULL: PoolUse = PoolUse {
-    max: 10,
-    open: 10,
-    idle: 10,
-    held: 0,
-};
+const FULL: PoolUse = PoolUse { max: 10, open: 10, idle: 10, held: 0 };
 
 #[test]
 fn the_reserve_is_never_handed_out() {
@@ -20,36 +15,23 @@ fn the_reserve_is_never_handed_out() {
 #[test]
 fn own_use_does_not_lower_the_limit_and_foreign_use_does() {
     let mut ceiling = PoolCeiling::new(0);
-    let own = PoolUse {
-        idle: 4,
-        held: 6,
-        ..FULL
-    };
+    let own = PoolUse { idle: 4, held: 6, ..FULL };
     assert_eq!(ceiling.observe(Duration::ZERO, own), 10);
-    assert_eq!(
-        ceiling.observe(Duration::ZERO, PoolUse { held: 1, ..own }),
-        5
-    );
+    assert_eq!(ceiling.observe(Duration::ZERO, PoolUse { held: 1, ..own }), 5);
     assert_eq!(ceiling.foreign(), 5);
 }
 
 #[test]
 fn a_foreign_peak_is_remembered_for_a_second_and_then_forgotten() {
     let mut ceiling = PoolCeiling::new(0);
-    assert_eq!(
-        ceiling.observe(Duration::from_millis(100), PoolUse { idle: 7, ..FULL }),
-        7
-    );
+    assert_eq!(ceiling.observe(Duration::from_millis(100), PoolUse { idle: 7, ..FULL }), 7);
     assert_eq!(ceiling.observe(Duration::from_millis(900), FULL), 7);
     assert_eq!(ceiling.observe(Duration::from_millis(1_100), FULL), 10);
 }
 
 #[test]
 fn a_counter_that_wrapped_is_not_foreign_use() {
-    let lying = PoolUse {
-        idle: u32::MAX,
-        ..FULL
-    };
+    let lying = PoolUse { idle: u32::MAX, ..FULL };
     assert_eq!(PoolCeiling::new(0).observe(Duration::ZERO, lying), 10);
 }
 

@@ -5,11 +5,7 @@ use std::time::Duration;
 use floodway_control::{Outcome, Sample, Window, WindowCollector, WindowConfig};
 
 fn sample(latency_ms: u64, in_flight: u32, outcome: Outcome) -> Sample {
-    Sample {
-        latency: Duration::from_millis(latency_ms),
-        in_flight,
-        outcome,
-    }
+    Sample { latency: Duration::from_millis(latency_ms), in_flight, outcome }
 }
 
 /// Records `samples` as (end in ms, sample) and returns the windows that closed.

@@ -22,19 +22,9 @@ async fn every_metric_of_a_limiter_is_there_from_birth_with_every_label_value() 
     let registry = Registry::new();
     let limiter = limiter(&registry, "orders/db").build().unwrap();
     let page = Exporter::new(&registry).render();
-    for metric in CATALOGUE
-        .iter()
-        .filter(|metric| metric.component == ComponentKind::Limiter)
-    {
-        assert!(
-            page.contains(&format!("# HELP {} {}\n", metric.name, metric.help)),
-            "{page}"
-        );
-        assert!(page.contains(&format!(
-            "# TYPE {} {}\n",
-            metric.name,
-            metric.kind.as_str()
-        )));
+    for metric in CATALOGUE.iter().filter(|metric| metric.component == ComponentKind::Limiter) {
+        assert!(page.contains(&format!("# HELP {} {}\n", metric.name, metric.help)), "{page}");
+        assert!(page.contains(&format!("# TYPE {} {}\n", metric.name, metric.kind.as_str())));
         for value in metric.labels.iter().flat_map(|label| label.values) {
             let series = format!(
                 "{}{{limiter=\"orders/db\",{}=\"{value}\"}} 0\n",
@@ -96,10 +86,7 @@ async fn the_facades_metrics_are_on_the_same_page() {
 #[test]
 fn the_facade_needs_a_runtime() {
     let error = Exporter::new(&Registry::new()).with_facade().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "with_facade must be called inside a tokio runtime"
-    );
+    assert_eq!(error.to_string(), "with_facade must be called inside a tokio runtime");
 }
 
 #[tokio::test]
@@ -107,10 +94,7 @@ async fn a_server_of_its_own_serves_refuses_a_used_port_and_stops() {
     let registry = Registry::new();
     let _limiter = limiter(&registry, "orders").build().unwrap();
     let exporter = Exporter::new(&registry);
-    let server = exporter
-        .serve(SocketAddr::from(([127, 0, 0, 1], 0)))
-        .await
-        .unwrap();
+    let server = exporter.serve(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let addr = server.local_addr();
 
     let mut stream = TcpStream::connect(addr).await.unwrap();
@@ -119,10 +103,7 @@ async fn a_server_of_its_own_serves_refuses_a_used_port_and_stops() {
     let mut response = String::new();
     stream.read_to_string(&mut response).await.unwrap();
     assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
-    assert!(
-        response.contains("floodway_limiter_limit{limiter=\"orders\"} 3\n"),
-        "{response}"
-    );
+    assert!(response.contains("floodway_limiter_limit{limiter=\"orders\"} 3\n"), "{response}");
 
     let taken = exporter.serve(addr).await.unwrap_err();
     assert_eq!(taken.to_string(), format!("cannot serve metrics on {addr}"));

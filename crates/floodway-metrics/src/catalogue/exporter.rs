@@ -4,10 +4,7 @@ use super::metrics;
 use crate::{Buckets, Kind, Label};
 
 /// The version that runs.
-pub static VERSION: Label = Label {
-    name: "version",
-    values: &[env!("CARGO_PKG_VERSION")],
-};
+pub static VERSION: Label = Label { name: "version", values: &[env!("CARGO_PKG_VERSION")] };
 
 metrics! { Exporter;
     /// Time series in this snapshot, a histogram counting as one.

@@ -4,25 +4,14 @@ use super::metrics;
 use crate::{Buckets, Kind, Label};
 
 /// How a permit was obtained.
-pub static PATH: Label = Label {
-    name: "path",
-    values: &["immediate", "queued"],
-};
+pub static PATH: Label = Label { name: "path", values: &["immediate", "queued"] };
 /// Why an operation was refused.
-pub static REASON: Label = Label {
-    name: "reason",
-    values: &["queue_full", "deadline", "no_permit", "closed"],
-};
+pub static REASON: Label =
+    Label { name: "reason", values: &["queue_full", "deadline", "no_permit", "closed"] };
 /// How an operation ended.
-pub static OUTCOME: Label = Label {
-    name: "outcome",
-    values: &["success", "overload", "ignore"],
-};
+pub static OUTCOME: Label = Label { name: "outcome", values: &["success", "overload", "ignore"] };
 /// Which way a limit moved.
-pub static DIRECTION: Label = Label {
-    name: "direction",
-    values: &["up", "down"],
-};
+pub static DIRECTION: Label = Label { name: "direction", values: &["up", "down"] };
 
 metrics! { Limiter;
     /// Permits that may be in flight now: the algorithm's limit or the lowest ceiling.

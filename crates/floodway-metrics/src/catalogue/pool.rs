@@ -4,10 +4,7 @@ use super::metrics;
 use crate::{Buckets, Kind, Label};
 
 /// What a connection is doing.
-pub static STATE: Label = Label {
-    name: "state",
-    values: &["idle", "used"],
-};
+pub static STATE: Label = Label { name: "state", values: &["idle", "used"] };
 
 metrics! { Pool;
     /// Open connections, by state.

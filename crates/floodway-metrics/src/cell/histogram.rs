@@ -30,14 +30,8 @@ impl Histogram {
     /// If `buckets` has more than 16 bounds.
     #[must_use]
     pub fn new(buckets: &'static Buckets) -> Self {
-        assert!(
-            buckets.bounds.len() <= MAX_BOUNDS,
-            "at most {MAX_BOUNDS} bucket bounds"
-        );
-        Self {
-            buckets,
-            shards: Sharded::new(),
-        }
+        assert!(buckets.bounds.len() <= MAX_BOUNDS, "at most {MAX_BOUNDS} bucket bounds");
+        Self { buckets, shards: Sharded::new() }
     }
 
     /// Records `value`, in the unit of the bounds (nanoseconds for durations).
@@ -54,11 +48,7 @@ impl Histogram {
     pub fn mean(&self) -> Option<u64> {
         let (mut count, mut sum) = (0u64, 0u64);
         for cells in self.shards.iter() {
-            count += cells
-                .counts
-                .iter()
-                .map(|cell| cell.load(Ordering::Relaxed))
-                .sum::<u64>();
+            count += cells.counts.iter().map(|cell| cell.load(Ordering::Relaxed)).sum::<u64>();
             sum = sum.wrapping_add(cells.sum.load(Ordering::Relaxed));
         }
         sum.checked_div(count)

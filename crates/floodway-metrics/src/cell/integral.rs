@@ -54,45 +54,36 @@ impl Integral {
     /// Zero.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            words: Sharded::new(),
-            unwrapped: Mutex::default(),
-        }
+        Self { words: Sharded::new(), unwrapped: Mutex::default() }
     }
 
     /// One more from `now` on, in nanoseconds since a fixed origin.
     #[inline]
     pub fn begin(&self, now: u64) {
         let ticks = (now >> TICK_BITS) << COUNT_BITS;
-        self.words
-            .here()
-            .fetch_add(1u64.wrapping_sub(ticks), Ordering::Relaxed);
+        self.words.here().fetch_add(1u64.wrapping_sub(ticks), Ordering::Relaxed);
     }
 
     /// One less from `now` on. The thread need not be the one that began.
     #[inline]
     pub fn end(&self, now: u64) {
         let ticks = (now >> TICK_BITS) << COUNT_BITS;
-        self.words
-            .here()
-            .fetch_add(ticks.wrapping_sub(1), Ordering::Relaxed);
+        self.words.here().fetch_add(ticks.wrapping_sub(1), Ordering::Relaxed);
     }
 
     /// The integral up to `now`, in seconds; never less than an earlier read.
     #[must_use]
     pub fn seconds(&self, now: u64) -> f64 {
-        let word = self.words.iter().fold(0u64, |sum, word| {
-            sum.wrapping_add(word.load(Ordering::Relaxed))
-        });
+        let word = self
+            .words
+            .iter()
+            .fold(0u64, |sum, word| sum.wrapping_add(word.load(Ordering::Relaxed)));
         // The count is the sign-extended low field; what it borrowed goes back before the shift.
         let count = ((word << TICKS_BITS) as i64 >> TICKS_BITS) as u64;
         let ended_minus_begun = word.wrapping_sub(count) >> COUNT_BITS;
         let value = ended_minus_begun.wrapping_add(count.wrapping_mul(now >> TICK_BITS));
 
-        let mut unwrapped = self
-            .unwrapped
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut unwrapped = self.unwrapped.lock().unwrap_or_else(PoisonError::into_inner);
         // Sign-extended difference of two values modulo 2⁴²: negative if changes were seen in an
         // order that makes the integral run backwards for an instant.
         let step = (value.wrapping_sub(unwrapped.last) << COUNT_BITS) as i64 >> COUNT_BITS;

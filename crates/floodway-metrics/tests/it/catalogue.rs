@@ -8,16 +8,9 @@ use floodway_metrics::{CATALOGUE, ComponentKind, Kind, Unit};
 fn names_follow_the_prometheus_conventions() {
     for metric in CATALOGUE {
         let name = metric.name;
-        assert!(
-            name.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
-            "{name}: snake case"
-        );
+        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}: snake case");
         let counter = matches!(metric.kind, Kind::Counter);
-        assert_eq!(
-            name.ends_with("_total"),
-            counter,
-            "{name}: _total is for counters"
-        );
+        assert_eq!(name.ends_with("_total"), counter, "{name}: _total is for counters");
         let unit = name.trim_end_matches("_total").ends_with("_seconds");
         assert_eq!(unit, metric.unit == Unit::Seconds, "{name}: unit suffix");
         if metric.component != ComponentKind::Exporter {
@@ -32,11 +25,7 @@ fn names_are_unique_and_help_is_one_sentence() {
     let names: HashSet<_> = CATALOGUE.iter().map(|metric| metric.name).collect();
     assert_eq!(names.len(), CATALOGUE.len());
     for metric in CATALOGUE {
-        assert!(
-            metric.help.ends_with('.') && !metric.help.contains('\n'),
-            "{}",
-            metric.name
-        );
+        assert!(metric.help.ends_with('.') && !metric.help.contains('\n'), "{}", metric.name);
         assert_eq!(metric.help, metric.help.trim(), "{}", metric.name);
     }
 }
@@ -45,18 +34,8 @@ fn names_are_unique_and_help_is_one_sentence() {
 fn labels_are_closed_and_do_not_clash_with_the_component() {
     for metric in CATALOGUE {
         for label in metric.labels {
-            assert!(
-                !label.values.is_empty(),
-                "{}: {} has values",
-                metric.name,
-                label.name
-            );
-            assert_ne!(
-                Some(label.name),
-                metric.component.label(),
-                "{}",
-                metric.name
-            );
+            assert!(!label.values.is_empty(), "{}: {} has values", metric.name, label.name);
+            assert_ne!(Some(label.name), metric.component.label(), "{}", metric.name);
         }
     }
 }

@@ -11,10 +11,7 @@ const TICK: f64 = 65_536e-9;
 
 #[track_caller]
 fn close(actual: f64, expected: f64, tolerance: f64) {
-    assert!(
-        (actual - expected).abs() <= tolerance,
-        "{actual} is not {expected} ± {tolerance}"
-    );
+    assert!((actual - expected).abs() <= tolerance, "{actual} is not {expected} ± {tolerance}");
 }
 
 #[test]
@@ -66,11 +63,7 @@ fn an_integral_counts_holders_that_have_not_ended() {
     integral.begin(1_100 * MS);
     integral.begin(1_200 * MS);
     integral.end(1_150 * MS);
-    close(
-        integral.seconds(1_300 * MS),
-        0.2 + 0.2 - 0.05 + 0.1,
-        3.0 * TICK,
-    );
+    close(integral.seconds(1_300 * MS), 0.2 + 0.2 - 0.05 + 0.1, 3.0 * TICK);
     close(integral.seconds(2_300 * MS), 0.45 + 2.0, 3.0 * TICK);
 }
 
@@ -95,11 +88,7 @@ fn an_integral_survives_the_wrap_of_its_ticks() {
     // Ten times through 2^42 ticks, which a thousand holders use up in 3.2 days.
     for days in 1..=32 {
         let expected = f64::from(days) * 86_400.0 * 1_000.0;
-        close(
-            integral.seconds(u64::try_from(days).unwrap() * day),
-            expected,
-            1.0,
-        );
+        close(integral.seconds(u64::try_from(days).unwrap() * day), expected, 1.0);
     }
 }
 

@@ -27,27 +27,11 @@ fn limiter(registry: &Registry, name: &str) -> Result<Arc<dyn Source>, RegisterE
 fn series_carry_the_name_and_every_label_value() {
     let registry = Registry::new();
     let _db = limiter(&registry, "db").unwrap();
-    assert_eq!(
-        registry.snapshot().number(&metrics::LIMIT, &["db"]),
-        Some(1.0)
-    );
-    assert_eq!(
-        registry
-            .snapshot()
-            .number(&metrics::ACQUIRED, &["db", "immediate"]),
-        Some(2.0)
-    );
-    assert_eq!(
-        registry
-            .snapshot()
-            .number(&metrics::ACQUIRED, &["db", "queued"]),
-        Some(3.0)
-    );
+    assert_eq!(registry.snapshot().number(&metrics::LIMIT, &["db"]), Some(1.0));
+    assert_eq!(registry.snapshot().number(&metrics::ACQUIRED, &["db", "immediate"]), Some(2.0));
+    assert_eq!(registry.snapshot().number(&metrics::ACQUIRED, &["db", "queued"]), Some(3.0));
     // Three above, overflow, build info, and itself.
-    assert_eq!(
-        registry.snapshot().number(&exporter::SERIES, &[]),
-        Some(6.0)
-    );
+    assert_eq!(registry.snapshot().number(&exporter::SERIES, &[]), Some(6.0));
 }
 
 #[test]
@@ -55,12 +39,7 @@ fn a_name_is_free_again_once_its_component_is_gone() {
     let registry = Registry::new();
     let first = limiter(&registry, "db").unwrap();
     let error = limiter(&registry, "db").err().unwrap();
-    assert!(
-        error
-            .to_string()
-            .starts_with("limiter name \"db\" is already in use"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("limiter name \"db\" is already in use"), "{error}");
     drop(first);
     assert_eq!(registry.snapshot().number(&metrics::LIMIT, &["db"]), None);
     let _second = limiter(&registry, "db").unwrap();
@@ -70,9 +49,7 @@ fn a_name_is_free_again_once_its_component_is_gone() {
 fn kinds_have_names_of_their_own() {
     let registry = Registry::new();
     let source = limiter(&registry, "db").unwrap();
-    registry
-        .register(ComponentKind::Pool, "db", &source)
-        .unwrap();
+    registry.register(ComponentKind::Pool, "db", &source).unwrap();
 }
 
 #[test]
@@ -98,26 +75,12 @@ fn names_beyond_the_guard_are_added_up_and_counted() {
     let _all: Vec<_> = (0..MAX_NAMES_PER_KIND + 5)
         .map(|i| limiter(&registry, &format!("tenant-{i}")).unwrap())
         .collect();
-    assert_eq!(
-        registry.snapshot().number(&metrics::LIMIT, &["tenant-199"]),
-        Some(1.0)
-    );
-    assert_eq!(
-        registry.snapshot().number(&metrics::LIMIT, &["tenant-200"]),
-        None
-    );
-    assert_eq!(
-        registry.snapshot().number(&metrics::LIMIT, &["_other"]),
-        Some(5.0)
-    );
-    let queued = registry
-        .snapshot()
-        .number(&metrics::ACQUIRED, &["_other", "queued"]);
+    assert_eq!(registry.snapshot().number(&metrics::LIMIT, &["tenant-199"]), Some(1.0));
+    assert_eq!(registry.snapshot().number(&metrics::LIMIT, &["tenant-200"]), None);
+    assert_eq!(registry.snapshot().number(&metrics::LIMIT, &["_other"]), Some(5.0));
+    let queued = registry.snapshot().number(&metrics::ACQUIRED, &["_other", "queued"]);
     assert_eq!(queued, Some(15.0));
-    assert_eq!(
-        registry.snapshot().number(&exporter::OVERFLOW, &[]),
-        Some(5.0)
-    );
+    assert_eq!(registry.snapshot().number(&exporter::OVERFLOW, &[]), Some(5.0));
 }
 
 #[test]
@@ -135,9 +98,7 @@ fn components_without_a_name_are_added_up() {
     let registry = Registry::new();
     let sources: [Arc<dyn Source>; 2] = [Arc::new(Exporter), Arc::new(Exporter)];
     for source in &sources {
-        registry
-            .register(ComponentKind::Exporter, "", source)
-            .unwrap();
+        registry.register(ComponentKind::Exporter, "", source).unwrap();
     }
     let snapshot = registry.snapshot();
     let rendered = snapshot.histogram(&exporter::RENDER_DURATION, &[]).unwrap();

@@ -25,9 +25,7 @@ async fn storm<DB: Database>(
     let mut tasks = JoinSet::new();
     for _ in 0..requests {
         let limiter = limiter.clone();
-        let patience = random
-            .random_bool(0.5)
-            .then(|| ms(random.random_range(0..20)));
+        let patience = random.random_bool(0.5).then(|| ms(random.random_range(0..20)));
         tasks.spawn(async move {
             let request = async {
                 if let Ok(mut connection) = connection(&limiter).await {
@@ -52,16 +50,10 @@ async fn storm<DB: Database>(
     let snapshot = registry.snapshot();
     let sum = |metric, labels: &[&str]| -> f64 {
         let number = |label: &&str| snapshot.number(metric, &["db", label]);
-        labels
-            .iter()
-            .map(|label| number(label).expect("there from birth"))
-            .sum()
+        labels.iter().map(|label| number(label).expect("there from birth")).sum()
     };
     let acquired = sum(&limiter_metrics::ACQUIRED, &["immediate", "queued"]);
-    let completed = sum(
-        &limiter_metrics::COMPLETED,
-        &["success", "overload", "ignore"],
-    );
+    let completed = sum(&limiter_metrics::COMPLETED, &["success", "overload", "ignore"]);
     assert_eq!(acquired, completed);
     assert!(acquired > 0.0);
     assert_eq!(snapshot.number(&metrics::TIMEOUTS, &["db"]), Some(0.0));
@@ -90,17 +82,12 @@ async fn postgres_callers_that_leave_cost_no_backend() {
     pool.close().await;
     // A backend reports its session when it ends, so this counts all that there ever were, and
     // the one that asks may be among them.
-    let mut own = sqlx::PgConnection::connect(&server.url())
-        .await
-        .expect("connects");
+    let mut own = sqlx::PgConnection::connect(&server.url()).await.expect("connects");
     let sessions: i64 = sqlx::query_scalar(
         "SELECT sessions FROM pg_stat_database WHERE datname = current_database()",
     )
     .fetch_one(&mut own)
     .await
     .expect("the statistics are readable");
-    assert!(
-        (1..=4 + 1).contains(&sessions),
-        "{sessions} backends for a pool of 4"
-    );
+    assert!((1..=4 + 1).contains(&sessions), "{sessions} backends for a pool of 4");
 }

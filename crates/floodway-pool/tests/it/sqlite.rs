@@ -12,15 +12,9 @@ async fn the_connection_is_the_pools_own() {
     let (_dir, pool) = sqlite(4).await;
     let limiter = limiter(&pool, &Registry::new(), 1);
     let mut connection = connection(&limiter).await.unwrap();
-    let three: i64 = sqlx::query_scalar("SELECT 1 + 2")
-        .fetch_one(&mut **connection)
-        .await
-        .unwrap();
+    let three: i64 = sqlx::query_scalar("SELECT 1 + 2").fetch_one(&mut **connection).await.unwrap();
     assert_eq!(three, 3);
-    assert_eq!(
-        (limiter.limiter().limit(), limiter.limiter().in_flight()),
-        (3, 1)
-    );
+    assert_eq!((limiter.limiter().limit(), limiter.limiter().in_flight()), (3, 1));
     drop(connection);
     at_rest(&limiter, &pool).await;
 }
@@ -55,10 +49,7 @@ async fn own_use_is_never_taken_for_foreign() {
                     Err(ConnectionError::Rejected(_)) => continue,
                     Err(error) => panic!("{error}"),
                 };
-                sqlx::query("SELECT 1")
-                    .execute(&mut **connection)
-                    .await
-                    .unwrap();
+                sqlx::query("SELECT 1").execute(&mut **connection).await.unwrap();
                 assert_eq!(limiter.limiter().limit(), 4);
             }
         })
@@ -89,10 +80,7 @@ async fn one_adapter_serves_every_database() {
     is_pool::<SqlxPool<MySql>>();
     let (_dir, pool) = sqlite(3).await;
     let snapshot = SqlxPool::new(pool).snapshot();
-    assert_eq!(
-        (snapshot.max, snapshot.open, snapshot.idle, snapshot.closed),
-        (3, 1, 1, false)
-    );
+    assert_eq!((snapshot.max, snapshot.open, snapshot.idle, snapshot.closed), (3, 1, 1, false));
     assert!(SqlxPool::<Sqlite>::is_timeout(&sqlx::Error::PoolTimedOut));
     assert!(!SqlxPool::<Sqlite>::is_timeout(&sqlx::Error::PoolClosed));
 }

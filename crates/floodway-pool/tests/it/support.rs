@@ -18,11 +18,7 @@ pub(crate) const fn ms(millis: u64) -> Duration {
 pub(crate) async fn sqlite(max: u32) -> (TempDir, Pool<Sqlite>) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let url = format!("sqlite://{}?mode=rwc", dir.path().join("test.db").display());
-    let pool = SqlitePoolOptions::new()
-        .max_connections(max)
-        .connect(&url)
-        .await
-        .expect("connects");
+    let pool = SqlitePoolOptions::new().max_connections(max).connect(&url).await.expect("connects");
     (dir, pool)
 }
 
@@ -53,9 +49,5 @@ pub(crate) async fn at_rest<DB: Database>(limiter: &PoolLimiter<SqlxPool<DB>>, p
         }
         sleep(ms(10)).await;
     }
-    panic!(
-        "not at rest: {limiter:?}, {} open, {} idle",
-        pool.size(),
-        pool.num_idle()
-    );
+    panic!("not at rest: {limiter:?}, {} open, {} idle", pool.size(), pool.num_idle());
 }

@@ -22,10 +22,7 @@ impl Owner {
         if !rustix::process::geteuid().is_root() {
             return Ok(Self::Caller);
         }
-        Ok(Self::Postgres {
-            uid: id("-u")?,
-            gid: id("-g")?,
-        })
+        Ok(Self::Postgres { uid: id("-u")?, gid: id("-g")? })
     }
 
     /// Makes `path` this user's.
@@ -55,7 +52,5 @@ fn id(which: &str) -> Result<u32> {
         bail!("PostgreSQL does not run as root and there is no user postgres");
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    text.trim()
-        .parse()
-        .with_context(|| format!("`id {which} postgres` printed {text:?}"))
+    text.trim().parse().with_context(|| format!("`id {which} postgres` printed {text:?}"))
 }

@@ -34,12 +34,7 @@ impl Server {
     /// Whether the server accepts connections, rather than having ended or taken too long.
     pub(super) fn wait_until_ready(&mut self, data: &Path) -> Result<bool> {
         for _ in 0..LOOKS_UNTIL_READY {
-            if self
-                .0
-                .try_wait()
-                .context("cannot look at postgres")?
-                .is_some()
-            {
+            if self.0.try_wait().context("cannot look at postgres")?.is_some() {
                 return Ok(false);
             }
             if self.says_ready(data) {

@@ -27,19 +27,12 @@ fn a_server_serves_until_it_is_dropped() {
     };
     let port = server.port();
     let pid = Pid::from_raw(i32::try_from(server.pid()).unwrap()).unwrap();
-    assert_eq!(
-        server.url(),
-        format!("postgres://postgres@127.0.0.1:{port}/postgres")
-    );
+    assert_eq!(server.url(), format!("postgres://postgres@127.0.0.1:{port}/postgres"));
     assert_eq!(answer(port).unwrap(), b'N', "{}", server.log());
     test_kill_process(pid).unwrap();
 
     drop(server);
-    assert_eq!(
-        test_kill_process(pid),
-        Err(Errno::SRCH),
-        "the server is gone and reaped"
-    );
+    assert_eq!(test_kill_process(pid), Err(Errno::SRCH), "the server is gone and reaped");
     assert!(answer(port).is_err(), "nobody listens any more");
 }
 

@@ -60,15 +60,8 @@ impl<S: Service<Request>, Request, C, R> ResponseFuture<S, Request, C, R> {
         classifier: C,
         on_rejection: R,
     ) -> Self {
-        let stage = Stage::Waiting {
-            acquiring,
-            call: Some((service, request)),
-        };
-        Self {
-            stage,
-            classifier,
-            on_rejection,
-        }
+        let stage = Stage::Waiting { acquiring, call: Some((service, request)) };
+        Self { stage, classifier, on_rejection }
     }
 }
 
@@ -89,10 +82,7 @@ where
                         Ok(permit) => {
                             let (mut service, request) = call.take().expect("one permit per call");
                             let future = service.call(request);
-                            this.stage.set(Stage::Running {
-                                future,
-                                permit: Some(permit),
-                            });
+                            this.stage.set(Stage::Running { future, permit: Some(permit) });
                         }
                         Err(rejected) => {
                             this.stage.set(Stage::Done);

@@ -23,11 +23,7 @@ pub struct LimiterLayer<C = EveryError, R = Fail> {
 impl LimiterLayer {
     /// Requests pass under a permit of `limiter`.
     pub const fn new(limiter: Limiter) -> Self {
-        Self {
-            limiter,
-            classifier: EveryError,
-            on_rejection: Fail,
-        }
+        Self { limiter, classifier: EveryError, on_rejection: Fail }
     }
 }
 
@@ -35,11 +31,7 @@ impl<C, R> LimiterLayer<C, R> {
     /// Tells outcomes from results by `classifier`, a
     /// [`Classifier`](crate::Classifier) or closure.
     pub fn classify<D>(self, classifier: D) -> LimiterLayer<D, R> {
-        LimiterLayer {
-            limiter: self.limiter,
-            classifier,
-            on_rejection: self.on_rejection,
-        }
+        LimiterLayer { limiter: self.limiter, classifier, on_rejection: self.on_rejection }
     }
 
     /// Answers rejections with the response that `response` makes of them.

@@ -28,12 +28,7 @@ pub struct Limited<S, C = EveryError, R = Fail> {
 
 impl<S, C, R> Limited<S, C, R> {
     pub(super) const fn new(inner: S, limiter: Limiter, classifier: C, on_rejection: R) -> Self {
-        Self {
-            inner,
-            limiter,
-            classifier,
-            on_rejection,
-        }
+        Self { inner, limiter, classifier, on_rejection }
     }
 
     /// The limiter.

@@ -24,14 +24,8 @@ async fn a_rejection_is_a_response_with_retry_after_and_the_reason() {
         .unwrap();
     let _held = limiter.try_acquire().unwrap();
     for (layer, expected) in [
-        (
-            LimiterLayer::new(limiter.clone()).respond(too_many_requests as fn(&_) -> _),
-            429,
-        ),
-        (
-            LimiterLayer::new(limiter.clone()).respond(service_unavailable as fn(&_) -> _),
-            503,
-        ),
+        (LimiterLayer::new(limiter.clone()).respond(too_many_requests as fn(&_) -> _), 429),
+        (LimiterLayer::new(limiter.clone()).respond(service_unavailable as fn(&_) -> _), 503),
     ] {
         let app: Router = Router::new().route("/", get(async || "hello")).layer(layer);
         let response = app.oneshot(request("/")).await.unwrap();
@@ -39,44 +33,24 @@ async fn a_rejection_is_a_response_with_retry_after_and_the_reason() {
         assert_eq!(response.headers()["retry-after"], "1");
         assert_eq!(response.headers()["content-type"], "application/json");
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(
-            body,
-            r#"{"error":"rejected","reason":"no_permit","retry_after_s":1.000}"#
-        );
+        assert_eq!(body, r#"{"error":"rejected","reason":"no_permit","retry_after_s":1.000}"#);
     }
 }
 
 #[tokio::test]
 async fn statuses_are_classified() {
     let registry = Registry::new();
-    let limiter = Limiter::builder("api")
-        .limit(1)
-        .registry(&registry)
-        .build()
-        .unwrap();
+    let limiter = Limiter::builder("api").limit(1).registry(&registry).build().unwrap();
     let app: Router = Router::new()
-        .route(
-            "/{status}",
-            get(async |Path(code): Path<u16>| StatusCode::from_u16(code).unwrap()),
-        )
+        .route("/{status}", get(async |Path(code): Path<u16>| StatusCode::from_u16(code).unwrap()))
         .layer(
-            LimiterLayer::new(limiter)
-                .classify(HttpStatus::default())
-                .respond(too_many_requests),
+            LimiterLayer::new(limiter).classify(HttpStatus::default()).respond(too_many_requests),
         );
     for status in ["200", "404", "429", "500", "503", "504"] {
-        let response = app
-            .clone()
-            .oneshot(request(&format!("/{status}")))
-            .await
-            .unwrap();
+        let response = app.clone().oneshot(request(&format!("/{status}"))).await.unwrap();
         assert_eq!(response.status().as_str(), status);
     }
-    let completed = |outcome| {
-        registry
-            .snapshot()
-            .number(&metrics::COMPLETED, &["api", outcome])
-    };
+    let completed = |outcome| registry.snapshot().number(&metrics::COMPLETED, &["api", outcome]);
     assert_eq!(completed("success"), Some(2.0));
     assert_eq!(completed("overload"), Some(3.0));
     assert_eq!(completed("ignore"), Some(1.0));

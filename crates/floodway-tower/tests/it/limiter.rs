@@ -13,16 +13,11 @@ fn limiter(
     registry: &Registry,
     describe: impl FnOnce(LimiterBuilder) -> LimiterBuilder,
 ) -> Limiter {
-    describe(Limiter::builder("test").registry(registry))
-        .build()
-        .expect("a valid description")
+    describe(Limiter::builder("test").registry(registry)).build().expect("a valid description")
 }
 
 fn completed(registry: &Registry, outcome: &str) -> f64 {
-    registry
-        .snapshot()
-        .number(&metrics::COMPLETED, &["test", outcome])
-        .expect("there from birth")
+    registry.snapshot().number(&metrics::COMPLETED, &["test", outcome]).expect("there from birth")
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,10 +34,7 @@ async fn calls_beyond_the_limit_reach_the_service_when_a_call_completes() {
     let (request, respond) = handle.next_request().await.unwrap();
     assert_eq!(request, "first");
     assert_eq!((limiter.in_flight(), limiter.queued()), (1, 1));
-    assert!(
-        poll!(pin!(handle.next_request())).is_pending(),
-        "the second waits in front"
-    );
+    assert!(poll!(pin!(handle.next_request())).is_pending(), "the second waits in front");
 
     respond.send_response("done");
     assert_eq!(first.await.unwrap(), "done");
@@ -52,13 +44,7 @@ async fn calls_beyond_the_limit_reach_the_service_when_a_call_completes() {
     respond.send_error("broken");
     assert_eq!(second.await.unwrap_err().to_string(), "broken");
     assert_eq!(limiter.in_flight(), 0);
-    assert_eq!(
-        (
-            completed(&registry, "success"),
-            completed(&registry, "overload")
-        ),
-        (1.0, 1.0)
-    );
+    assert_eq!((completed(&registry, "success"), completed(&registry, "overload")), (1.0, 1.0));
 }
 
 /// `tower::limit::ConcurrencyLimit` reserves in `poll_ready`: a clone that is ready and never
@@ -72,10 +58,7 @@ async fn a_ready_clone_that_never_calls_holds_nothing() {
     let mut busy = idle.clone();
     let _ready = ServiceExt::<()>::ready(&mut idle).await.unwrap();
     assert_eq!(limiter.in_flight(), 0);
-    assert_eq!(
-        busy.ready().await.unwrap().call(()).await.unwrap(),
-        "served"
-    );
+    assert_eq!(busy.ready().await.unwrap().call(()).await.unwrap(), "served");
 }
 
 /// With `LoadShed<ConcurrencyLimit>`, a parked waiter swallows the permit that comes back and the
@@ -92,9 +75,7 @@ async fn after_a_rejection_the_next_free_permit_is_to_be_had() {
 
     let mut other = limited.clone();
     let error = other.ready().await.unwrap().call(()).await.unwrap_err();
-    let rejected = error
-        .downcast_ref::<Rejected>()
-        .expect("the leaf is downcastable");
+    let rejected = error.downcast_ref::<Rejected>().expect("the leaf is downcastable");
     assert_eq!(rejected.reason, RejectReason::NoPermit);
 
     drop(held);
@@ -110,11 +91,7 @@ async fn the_permit_comes_back_at_the_response_not_at_the_drop_of_the_future() {
     let registry = Registry::new();
     let limiter = limiter(&registry, |b| b.limit(1));
     let service = service_fn(async |(): ()| Ok::<_, Infallible>(()));
-    let mut future = Box::pin(
-        LimiterLayer::new(limiter.clone())
-            .layer(service)
-            .oneshot(()),
-    );
+    let mut future = Box::pin(LimiterLayer::new(limiter.clone()).layer(service).oneshot(()));
     future.as_mut().await.unwrap();
     assert_eq!(limiter.in_flight(), 0);
     drop(future);
@@ -136,20 +113,9 @@ async fn a_dropped_or_panicking_call_gives_its_permit_back() {
         assert!(!panic, "on purpose");
         Ok::<_, Infallible>(())
     }));
-    assert!(
-        tokio::spawn(panics.clone().oneshot(true))
-            .await
-            .unwrap_err()
-            .is_panic()
-    );
+    assert!(tokio::spawn(panics.clone().oneshot(true)).await.unwrap_err().is_panic());
     panics.oneshot(false).await.unwrap();
-    assert_eq!(
-        (
-            completed(&registry, "ignore"),
-            completed(&registry, "success")
-        ),
-        (2.0, 1.0)
-    );
+    assert_eq!((completed(&registry, "ignore"), completed(&registry, "success")), (2.0, 1.0));
 }
 
 /// A waiting call keeps the service that was ready for it; the clone that stays behind is polled
@@ -192,16 +158,12 @@ async fn the_service_that_was_ready_is_the_one_that_is_called() {
 #[tokio::test(start_paused = true)]
 async fn rejections_become_responses_and_closures_classify() {
     let registry = Registry::new();
-    let limiter = limiter(&registry, |b| {
-        b.limit(1)
-            .queue(Queue::fifo().max_wait(Duration::from_millis(10)))
-    });
+    let limiter =
+        limiter(&registry, |b| b.limit(1).queue(Queue::fifo().max_wait(Duration::from_millis(10))));
     let layer = LimiterLayer::new(limiter.clone())
         .classify(|_: &Result<String, Infallible>| Outcome::Overload)
         .respond(|rejected: &Rejected| rejected.reason.as_str().to_owned());
-    let service = layer.layer(service_fn(async |(): ()| {
-        Ok::<_, Infallible>("served".to_owned())
-    }));
+    let service = layer.layer(service_fn(async |(): ()| Ok::<_, Infallible>("served".to_owned())));
     let held = limiter.try_acquire().unwrap();
     // Infallible stays Infallible.
     let response: Result<String, Infallible> = service.clone().oneshot(()).await;

@@ -56,34 +56,31 @@ struct Queued {
 }
 
 impl Acquiring {
+    #[inline]
     pub(super) fn new(core: Arc<Core>, request: Acquire) -> Self {
-        Self {
-            core: Some(core),
-            request,
-            queued: None,
+        Self { core: Some(core), request, queued: None }
+    }
+
+    #[inline]
+    fn start(&mut self, context: &mut Context<'_>) -> Poll<Result<Granted, RejectReason>> {
+        let core = self.core.as_ref().expect("polled after completion");
+        if self.request.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Poll::Ready(Err(RejectReason::Deadline));
+        }
+        match core.try_acquire() {
+            Ok(granted) => Poll::Ready(Ok(granted)),
+            Err(_) => self.enqueue(context),
         }
     }
 
-    fn start(&mut self, context: &mut Context<'_>) -> Poll<Result<Granted, RejectReason>> {
+    #[cold]
+    fn enqueue(&mut self, context: &mut Context<'_>) -> Poll<Result<Granted, RejectReason>> {
         let core = self.core.as_ref().expect("polled after completion");
-        if self
-            .request
-            .deadline
-            .is_some_and(|deadline| deadline <= Instant::now())
-        {
-            return Poll::Ready(Err(RejectReason::Deadline));
-        }
-        if let Ok(granted) = core.try_acquire() {
-            return Poll::Ready(Ok(granted));
-        }
         match core.enqueue(self.request.deadline, context.waker()) {
             Admission::Granted(granted) => Poll::Ready(Ok(granted)),
             Admission::Refused(reason) => Poll::Ready(Err(reason)),
             Admission::Queued { slot, deadline } => {
-                let queued = Queued {
-                    slot,
-                    timer: Box::pin(sleep_until(deadline)),
-                };
+                let queued = Queued { slot, timer: Box::pin(sleep_until(deadline)) };
                 self.queued.insert(Box::new(queued)).poll(core, context)
             }
         }
@@ -118,6 +115,7 @@ impl Queued {
 impl Future for Acquiring {
     type Output = Result<Permit, Rejected>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let outcome = match (&mut this.queued, &this.core) {
@@ -138,6 +136,7 @@ impl Future for Acquiring {
 
 /// Leaves the queue, or gives back a permit that was granted and not received.
 impl Drop for Acquiring {
+    #[inline]
     fn drop(&mut self) {
         if let (Some(core), Some(queued)) = (&self.core, &self.queued) {
             core.abandon_waiter(queued.slot);

@@ -109,19 +109,13 @@ impl LimiterBuilder {
             return Err(BuildError::Unmeasured);
         }
         let bounds = self.bounds.or(windows.is_some().then_some(DEFAULT_BOUNDS));
-        let control = Control {
-            algorithm,
-            windows,
-            bounds,
-            ceilings: self.ceilings,
-        };
+        let control = Control { algorithm, windows, bounds, ceilings: self.ceilings };
         check_limit(&control)?;
 
         let cells = Cells::new(self.instrumentation);
         let core = Arc::new(Core::new(self.name, self.queue, cells, self.clock, control));
         let source: Arc<dyn Source> = Arc::clone(&core) as _;
-        self.registry
-            .register(ComponentKind::Limiter, core.name(), &source)?;
+        self.registry.register(ComponentKind::Limiter, core.name(), &source)?;
         core.born();
         core.attach_ceilings();
         Ok(Limiter { core })
@@ -160,12 +154,7 @@ fn in_range(field: &'static str, value: f64, (min, max): (u32, u32)) -> Result<(
     if value >= f64::from(min) && value <= f64::from(max) {
         Ok(())
     } else {
-        Err(BuildError::OutOfRange {
-            field,
-            value,
-            min,
-            max,
-        })
+        Err(BuildError::OutOfRange { field, value, min, max })
     }
 }
 

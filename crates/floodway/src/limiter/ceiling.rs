@@ -28,10 +28,7 @@ impl Ceiling {
     /// A ceiling at `limit` permits.
     #[must_use]
     pub fn new(limit: u32) -> Self {
-        Self(Arc::new(Inner {
-            limit: AtomicU32::new(limit),
-            limiters: Mutex::default(),
-        }))
+        Self(Arc::new(Inner { limit: AtomicU32::new(limit), limiters: Mutex::default() }))
     }
 
     /// The ceiling now.
@@ -73,10 +70,7 @@ impl Ceiling {
     }
 
     fn limiters(&self) -> MutexGuard<'_, Vec<Weak<Core>>> {
-        self.0
-            .limiters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.limiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -72,10 +72,7 @@ impl Cells {
             queued: Integral::new(),
             saturated: Integral::new(),
         });
-        Self {
-            timings,
-            ..Self::default()
-        }
+        Self { timings, ..Self::default() }
     }
 
     pub(super) fn collect(&self, levels: Levels, out: &mut Collector) {
@@ -87,34 +84,16 @@ impl Cells {
         out.number(&catalogue::QUEUED, levels.queued as f64);
         out.number(&catalogue::QUEUE_CAPACITY, levels.queue_capacity as f64);
         out.numbers(&catalogue::ACQUIRED, acquired.map(|count| count as f64));
-        out.numbers(
-            &catalogue::REJECTED,
-            self.rejected.values().map(|count| count as f64),
-        );
+        out.numbers(&catalogue::REJECTED, self.rejected.values().map(|count| count as f64));
         out.number(&catalogue::CANCELLED, self.cancelled.total() as f64);
-        out.numbers(
-            &catalogue::COMPLETED,
-            self.completed.values().map(|count| count as f64),
-        );
-        out.numbers(
-            &catalogue::LIMIT_CHANGES,
-            self.limit_changes.values().map(|n| n as f64),
-        );
+        out.numbers(&catalogue::COMPLETED, self.completed.values().map(|count| count as f64));
+        out.numbers(&catalogue::LIMIT_CHANGES, self.limit_changes.values().map(|n| n as f64));
         let Some(timings) = &self.timings else {
             return;
         };
-        out.number(
-            &catalogue::PERMIT_SECONDS,
-            timings.permits.seconds(levels.now),
-        );
-        out.number(
-            &catalogue::QUEUED_SECONDS,
-            timings.queued.seconds(levels.now),
-        );
-        out.number(
-            &catalogue::SATURATED_SECONDS,
-            timings.saturated.seconds(levels.now),
-        );
+        out.number(&catalogue::PERMIT_SECONDS, timings.permits.seconds(levels.now));
+        out.number(&catalogue::QUEUED_SECONDS, timings.queued.seconds(levels.now));
+        out.number(&catalogue::SATURATED_SECONDS, timings.saturated.seconds(levels.now));
         let wait = timings.queued_wait.value_with_zeros(acquired[IMMEDIATE]);
         out.histogram(&catalogue::WAIT_DURATION, wait);
         out.histogram(&catalogue::HOLD_DURATION, timings.hold.value());

@@ -153,14 +153,7 @@ impl Core {
         // Last, because an algorithm is foreign code: if it panics, nobody is left waiting.
         if self.adaptive && outcome != Outcome::Ignore {
             let latency = Duration::from_nanos(now.saturating_sub(granted.at));
-            self.sample(
-                now,
-                Sample {
-                    latency,
-                    in_flight: before.in_flight(),
-                    outcome,
-                },
-            );
+            self.sample(now, Sample { latency, in_flight: before.in_flight(), outcome });
         }
     }
 
@@ -181,11 +174,7 @@ impl Core {
         let ahead = if state.is_queued() { self.queued() } else { 0 };
         let interval = match self.grant_interval.load(Ordering::Relaxed) {
             0 => {
-                let hold = self
-                    .cells
-                    .timings
-                    .as_ref()
-                    .and_then(|timings| timings.hold.mean());
+                let hold = self.cells.timings.as_ref().and_then(|timings| timings.hold.mean());
                 // With all permits out, one comes back every hold time / limit on average.
                 hold.map(|nanos| Duration::from_nanos(nanos) / state.limit().max(1))
             }

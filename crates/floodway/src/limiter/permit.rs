@@ -25,12 +25,9 @@ pub(super) struct Granted {
 }
 
 impl Permit {
+    #[inline]
     pub(super) fn new(core: Arc<Core>, granted: Granted) -> Self {
-        Self {
-            core,
-            granted,
-            outcome: Outcome::Ignore,
-        }
+        Self { core, granted, outcome: Outcome::Ignore }
     }
 
     /// Gives the permit back and says how the operation ended.
@@ -41,6 +38,7 @@ impl Permit {
 
 /// A release on every path is what keeps `acquired = completed + in flight` true.
 impl Drop for Permit {
+    #[inline]
     fn drop(&mut self) {
         self.core.release(self.granted, self.outcome);
     }
@@ -48,8 +46,6 @@ impl Drop for Permit {
 
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit")
-            .field("limiter", &self.core.name())
-            .finish_non_exhaustive()
+        f.debug_struct("Permit").field("limiter", &self.core.name()).finish_non_exhaustive()
     }
 }

@@ -23,21 +23,13 @@ pub struct Queue {
 impl Queue {
     /// First come, first served.
     pub const fn fifo() -> Self {
-        Self {
-            capacity: 1_000,
-            max_wait: Duration::from_secs(1),
-            enabled: true,
-        }
+        Self { capacity: 1_000, max_wait: Duration::from_secs(1), enabled: true }
     }
 
     /// No queue: who finds no free permit is refused with
     /// [`NoPermit`](crate::RejectReason::NoPermit) at once.
     pub const fn none() -> Self {
-        Self {
-            capacity: 0,
-            max_wait: Duration::ZERO,
-            enabled: false,
-        }
+        Self { capacity: 0, max_wait: Duration::ZERO, enabled: false }
     }
 
     /// How many callers may wait at once, 1 to [`MAX_PERMITS`](crate::MAX_PERMITS); checked when
@@ -131,8 +123,7 @@ impl WaitQueue {
 
     /// When the first waiter began to wait and until when it does.
     pub(super) fn front(&self) -> Option<(u64, Instant)> {
-        self.head
-            .map(|head| (self.slots[head].since, self.slots[head].deadline))
+        self.head.map(|head| (self.slots[head].since, self.slots[head].deadline))
     }
 
     /// Seals the fate of the first waiter and returns whom to tell.
@@ -148,10 +139,7 @@ impl WaitQueue {
     pub(super) fn poll(&mut self, index: usize, waker: &Waker) -> Fate {
         let slot = &mut self.slots[index];
         if let Fate::Waiting = slot.fate
-            && !slot
-                .waker
-                .as_ref()
-                .is_some_and(|known| known.will_wake(waker))
+            && !slot.waker.as_ref().is_some_and(|known| known.will_wake(waker))
         {
             slot.waker = Some(waker.clone());
         }

@@ -78,25 +78,11 @@ impl<P: Pool> PoolLimiterBuilder<P> {
             });
         }
         if self.reserved >= max {
-            return Err(BuildError::Reserved {
-                reserved: self.reserved,
-                max,
-            });
+            return Err(BuildError::Reserved { reserved: self.reserved, max });
         }
         let ceiling = Ceiling::new(max - self.reserved);
-        let limiter = self
-            .limiter
-            .clock(self.clock.clone())
-            .ceiling(ceiling.clone())
-            .build()?;
-        let gate = Gate::new(
-            self.pool,
-            limiter,
-            ceiling,
-            self.reserved,
-            self.clock,
-            runtime,
-        );
+        let limiter = self.limiter.clock(self.clock.clone()).ceiling(ceiling.clone()).build()?;
+        let gate = Gate::new(self.pool, limiter, ceiling, self.reserved, self.clock, runtime);
         Ok(PoolLimiter::new(gate, &self.registry)?)
     }
 }

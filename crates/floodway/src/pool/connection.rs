@@ -27,11 +27,7 @@ impl<P: Pool> Pooled<P> {
         permit: Permit,
         since: u64,
     ) -> Self {
-        Self {
-            gate,
-            held: Some((connection, permit)),
-            since,
-        }
+        Self { gate, held: Some((connection, permit)), since }
     }
 }
 
@@ -60,9 +56,7 @@ impl<P: Pool> Drop for Pooled<P> {
         let since = self.since;
         self.gate.runtime.spawn(async move {
             gate.pool.release(connection).await;
-            gate.cells
-                .usage
-                .record(gate.clock.now().saturating_sub(since));
+            gate.cells.usage.record(gate.clock.now().saturating_sub(since));
             permit.complete(Outcome::Success);
             gate.edge();
         });
@@ -71,9 +65,7 @@ impl<P: Pool> Drop for Pooled<P> {
 
 impl<P: Pool> fmt::Debug for Pooled<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pooled")
-            .field("limiter", &self.gate.limiter.name())
-            .finish_non_exhaustive()
+        f.debug_struct("Pooled").field("limiter", &self.gate.limiter.name()).finish_non_exhaustive()
     }
 }
 

@@ -25,10 +25,7 @@ pub(super) struct Detached<P: Pool> {
 impl<P: Pool> Detached<P> {
     pub(super) fn new(gate: Arc<Gate<P>>, permit: Permit) -> Self {
         let attempt = Box::pin(gate.pool.acquire());
-        Self {
-            gate,
-            pending: Some((attempt, permit)),
-        }
+        Self { gate, pending: Some((attempt, permit)) }
     }
 }
 

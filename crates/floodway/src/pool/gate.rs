@@ -115,12 +115,7 @@ impl<P: Pool> Gate<P> {
     fn steady_use(&self) -> Option<PoolUse> {
         for _ in 0..SNAPSHOT_TRIES {
             let edges = self.edges.load(Ordering::Acquire);
-            let PoolSnapshot {
-                max,
-                open,
-                idle,
-                closed,
-            } = self.pool.snapshot();
+            let PoolSnapshot { max, open, idle, closed } = self.pool.snapshot();
             if closed {
                 // Refuses at once instead of letting callers wait for what will not come back.
                 self.limiter.close();
@@ -128,12 +123,7 @@ impl<P: Pool> Gate<P> {
             }
             let held = self.limiter.in_flight();
             if self.edges.load(Ordering::Acquire) == edges {
-                return Some(PoolUse {
-                    max,
-                    open,
-                    idle,
-                    held,
-                });
+                return Some(PoolUse { max, open, idle, held });
             }
         }
         None
@@ -142,18 +132,13 @@ impl<P: Pool> Gate<P> {
 
 impl<P: Pool> Source for Gate<P> {
     fn collect(&self, out: &mut Collector) {
-        let PoolSnapshot {
-            max, open, idle, ..
-        } = self.pool.snapshot();
+        let PoolSnapshot { max, open, idle, .. } = self.pool.snapshot();
         let idle = idle.min(open);
         let (reserved, foreign) = {
             let tracker = self.tracker();
             (tracker.reserved(), tracker.foreign())
         };
-        out.numbers(
-            &catalogue::CONNECTIONS,
-            [f64::from(idle), f64::from(open - idle)],
-        );
+        out.numbers(&catalogue::CONNECTIONS, [f64::from(idle), f64::from(open - idle)]);
         out.number(&catalogue::CONNECTIONS_MAX, f64::from(max));
         out.number(&catalogue::CONNECTIONS_RESERVED, f64::from(reserved));
         out.number(&catalogue::CONNECTIONS_FOREIGN, f64::from(foreign));

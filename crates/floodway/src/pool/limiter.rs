@@ -70,10 +70,7 @@ impl<P: Pool> PoolLimiter<P> {
         let gate = &self.gate;
         let started = gate.clock.now();
         gate.refresh();
-        let permit = gate
-            .limiter
-            .acquire_with(Acquire::new().deadline(deadline))
-            .await?;
+        let permit = gate.limiter.acquire_with(Acquire::new().deadline(deadline)).await?;
         gate.edge();
         let mut attempt = Detached::new(Arc::clone(gate), permit);
         match timeout_at(deadline, &mut attempt).await {
@@ -113,9 +110,7 @@ impl<P: Pool> PoolLimiter<P> {
 /// Cloning shares the gate: `P` need not be cloned.
 impl<P: Pool> Clone for PoolLimiter<P> {
     fn clone(&self) -> Self {
-        Self {
-            gate: Arc::clone(&self.gate),
-        }
+        Self { gate: Arc::clone(&self.gate) }
     }
 }
 

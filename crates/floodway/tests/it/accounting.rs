@@ -22,21 +22,14 @@ use crate::support::{Bench, ms};
 fn check_at_rest(bench: &Bench, arrivals: u64) {
     bench.check(bench.limiter.limit(), 0, 0);
     let sum = |metric, labels: &[&str]| -> f64 {
-        labels
-            .iter()
-            .map(|label| bench.number(metric, &[label]))
-            .sum()
+        labels.iter().map(|label| bench.number(metric, &[label])).sum()
     };
     let acquired = sum(&metrics::ACQUIRED, &["immediate", "queued"]);
     let completed = sum(&metrics::COMPLETED, &["success", "overload", "ignore"]);
     let reasons = ["queue_full", "deadline", "no_permit", "closed"];
     let refused = sum(&metrics::REJECTED, &reasons) + bench.number(&metrics::CANCELLED, &[]);
     assert_eq!(acquired, completed, "acquired = completed + 0 in flight");
-    assert_eq!(
-        acquired + refused,
-        arrivals as f64,
-        "every arrival has one outcome"
-    );
+    assert_eq!(acquired + refused, arrivals as f64, "every arrival has one outcome");
 }
 
 /// One request that is dropped after a random number of polls, if it lives that long.
@@ -83,10 +76,7 @@ async fn a_hundred_thousand_requests_dropped_at_random_leave_nothing_behind() {
         let polls = seeds.random_range(1..12);
         arrivals += 1;
         let rng = StdRng::seed_from_u64(seeds.random());
-        tasks.spawn(cut_short(
-            request(bench.limiter.clone(), Arc::clone(&running), rng),
-            polls,
-        ));
+        tasks.spawn(cut_short(request(bench.limiter.clone(), Arc::clone(&running), rng), polls));
         if tasks.len() >= 200 {
             tasks.join_next().await.expect("a task").expect("no panic");
         }
@@ -96,31 +86,19 @@ async fn a_hundred_thousand_requests_dropped_at_random_leave_nothing_behind() {
     }
     assert_eq!(running.load(Ordering::SeqCst), 0);
     check_at_rest(&bench, arrivals);
-    assert!(
-        bench.number(&metrics::CANCELLED, &[]) > 1_000.0,
-        "enough were cut short in the queue"
-    );
-    assert!(
-        bench.number(&metrics::ACQUIRED, &["queued"]) > 1_000.0,
-        "enough got through it"
-    );
+    assert!(bench.number(&metrics::CANCELLED, &[]) > 1_000.0, "enough were cut short in the queue");
+    assert!(bench.number(&metrics::ACQUIRED, &["queued"]) > 1_000.0, "enough got through it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_wake_is_lost_while_the_limit_flaps() {
-    let bench = Bench::new(|b| {
-        b.limit(1)
-            .queue(Queue::fifo().max_wait(Duration::from_secs(60)))
-    });
+    let bench = Bench::new(|b| b.limit(1).queue(Queue::fifo().max_wait(Duration::from_secs(60))));
     let mut tasks = JoinSet::new();
     for _ in 0..64 {
         let limiter = bench.limiter.clone();
         tasks.spawn(async move {
             for _ in 0..200 {
-                limiter
-                    .run(yield_now())
-                    .await
-                    .expect("waits as long as it takes");
+                limiter.run(yield_now()).await.expect("waits as long as it takes");
             }
         });
     }

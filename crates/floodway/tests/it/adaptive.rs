@@ -12,10 +12,7 @@ fn every_100ms() -> WindowConfig {
 
 #[tokio::test(start_paused = true)]
 async fn aimd_grows_under_load_and_shrinks_on_overload_within_its_bounds() {
-    let bench = Bench::new(|b| {
-        b.algorithm(Aimd::new(3).with_window(every_100ms()))
-            .bounds(3..=4)
-    });
+    let bench = Bench::new(|b| b.algorithm(Aimd::new(3).with_window(every_100ms())).bounds(3..=4));
     for (outcome, limit) in [
         (Outcome::Success, 4),
         (Outcome::Success, 4), // at the upper bound
@@ -74,10 +71,7 @@ async fn a_limit_out_of_bounds_stops_at_the_bound() {
 
 #[tokio::test(start_paused = true)]
 async fn an_algorithm_that_panics_keeps_nobody_waiting() {
-    let bench = Bench::new(|b| {
-        b.algorithm(Unruly(|| panic!("on purpose"), 1.0))
-            .bounds(1..=9)
-    });
+    let bench = Bench::new(|b| b.algorithm(Unruly(|| panic!("on purpose"), 1.0)).bounds(1..=9));
     let held = bench.take();
     let mut waiting = bench.limiter.acquire();
     assert!(is_pending(&mut waiting).await);

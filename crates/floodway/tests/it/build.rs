@@ -18,36 +18,16 @@ fn check(
 
 #[test]
 fn errors_name_the_field_and_the_value() {
-    check(
-        "x",
-        |b| b.limit(0),
-        "limit: 0 is out of range, expected 1 to 1048576",
-    );
+    check("x", |b| b.limit(0), "limit: 0 is out of range, expected 1 to 1048576");
     check(
         "x",
         |b| b.limit(MAX_PERMITS + 1),
         "limit: 1048577 is out of range, expected 1 to 1048576",
     );
-    check(
-        "x",
-        |b| b.limit(9).bounds(1..=8),
-        "limit: 9 is out of range, expected 1 to 8",
-    );
-    check(
-        "x",
-        |b| b.limit(5).bounds(8..=3),
-        "bounds: minimum 8 is above maximum 3",
-    );
-    check(
-        "x",
-        |b| b.limit(5).bounds(0..=8),
-        "bounds: 0 is out of range, expected 1 to 1048576",
-    );
-    check(
-        "x",
-        |b| b,
-        "limit: not set; call limit, algorithm or ceiling",
-    );
+    check("x", |b| b.limit(9).bounds(1..=8), "limit: 9 is out of range, expected 1 to 8");
+    check("x", |b| b.limit(5).bounds(8..=3), "bounds: minimum 8 is above maximum 3");
+    check("x", |b| b.limit(5).bounds(0..=8), "bounds: 0 is out of range, expected 1 to 1048576");
+    check("x", |b| b, "limit: not set; call limit, algorithm or ceiling");
     check(
         "x",
         |b| b.limit(1).queue(Queue::fifo().capacity(0)),
@@ -60,19 +40,12 @@ fn errors_name_the_field_and_the_value() {
     );
     check(
         "x",
-        |b| {
-            b.algorithm(Aimd::new(5))
-                .instrumentation(Instrumentation::Counts)
-        },
+        |b| b.algorithm(Aimd::new(5)).instrumentation(Instrumentation::Counts),
         "instrumentation: Counts measures no durations, which the algorithm needs; use Full",
     );
     check("", |b| b.limit(1), "limiter name is empty");
     let long = "n".repeat(65);
-    check(
-        &long,
-        |b| b.limit(1),
-        &format!("limiter name {long:?} has 65 bytes, more than 64"),
-    );
+    check(&long, |b| b.limit(1), &format!("limiter name {long:?} has 65 bytes, more than 64"));
 }
 
 #[test]
@@ -95,10 +68,7 @@ fn ceilings_alone_are_enough() {
 fn set_limit_keeps_to_the_bounds() {
     let bench = Bench::new(|b| b.limit(5).bounds(2..=8));
     let error = bench.limiter.set_limit(9).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "limit: 9 is out of bounds, expected 2 to 8"
-    );
+    assert_eq!(error.to_string(), "limit: 9 is out of bounds, expected 2 to 8");
     assert!(bench.limiter.set_limit(1).is_err());
     bench.check(5, 0, 0);
     bench.limiter.set_limit(8).unwrap();

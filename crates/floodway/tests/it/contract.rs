@@ -39,20 +39,12 @@ fn a_refusal_says_why_and_when_to_come_back() {
 fn a_free_permit_allocates_nothing() {
     let bench = Bench::new(|b| b.limit(4));
     let round = || {
-        let permit = bench
-            .limiter
-            .acquire()
-            .now_or_never()
-            .expect("ready")
-            .expect("free");
+        let permit = bench.limiter.acquire().now_or_never().expect("ready").expect("free");
         permit.complete(Outcome::Success);
         drop(bench.take());
     };
     round();
-    assert_eq!(
-        allocation_counter::measure(|| (0..100).for_each(|_| round())).count_total,
-        0
-    );
+    assert_eq!(allocation_counter::measure(|| (0..100).for_each(|_| round())).count_total, 0);
 }
 
 /// A queue whose storage grew once is reused: what is left per wait is the timer and its box.
@@ -70,10 +62,6 @@ async fn a_wait_allocates_its_timer_and_nothing_that_grows() {
             assert!(matches!(pending, Some(None)), "waits, and is dropped");
         }
     });
-    assert!(
-        measured.count_total <= 2 * waits,
-        "{} allocations",
-        measured.count_total
-    );
+    assert!(measured.count_total <= 2 * waits, "{} allocations", measured.count_total);
     assert_eq!(measured.count_current, 0);
 }

@@ -18,10 +18,7 @@ async fn admits_up_to_the_limit_and_then_in_order_of_arrival() {
     drop(first);
     // The permit is the third's already: nobody overtakes.
     bench.check(2, 2, 1);
-    assert_eq!(
-        bench.limiter.try_acquire().unwrap_err().reason,
-        RejectReason::NoPermit
-    );
+    assert_eq!(bench.limiter.try_acquire().unwrap_err().reason, RejectReason::NoPermit);
     assert!(is_pending(&mut fourth).await);
     let third = ready(&mut third).await.unwrap();
     second.complete(Outcome::Success);
@@ -67,10 +64,7 @@ async fn the_earlier_of_the_two_deadlines_counts() {
         let started = Instant::now();
         let request = Acquire::new().deadline(started + ms(given));
         let refused = bench.limiter.acquire_with(request).await.unwrap_err();
-        assert_eq!(
-            (refused.reason, started.elapsed()),
-            (RejectReason::Deadline, ms(expected))
-        );
+        assert_eq!((refused.reason, started.elapsed()), (RejectReason::Deadline, ms(expected)));
     }
 }
 
@@ -96,10 +90,7 @@ async fn a_permit_passes_over_waiters_whose_time_is_up() {
     advance(ms(50)).await;
     drop(held);
     let _late = ready(&mut late).await.unwrap();
-    assert_eq!(
-        ready(&mut early).await.unwrap_err().reason,
-        RejectReason::Deadline
-    );
+    assert_eq!(ready(&mut early).await.unwrap_err().reason, RejectReason::Deadline);
     bench.check(1, 1, 0);
 }
 
@@ -177,19 +168,10 @@ async fn closing_refuses_waiters_and_newcomers_and_leaves_permits_valid() {
     assert!(is_pending(&mut waiting).await);
     bench.limiter.close();
     assert!(bench.limiter.is_closed());
-    assert_eq!(
-        ready(&mut waiting).await.unwrap_err().reason,
-        RejectReason::Closed
-    );
-    assert_eq!(
-        bench.limiter.try_acquire().unwrap_err().reason,
-        RejectReason::Closed
-    );
+    assert_eq!(ready(&mut waiting).await.unwrap_err().reason, RejectReason::Closed);
+    assert_eq!(bench.limiter.try_acquire().unwrap_err().reason, RejectReason::Closed);
     drop(held);
-    assert_eq!(
-        bench.limiter.acquire().await.unwrap_err().reason,
-        RejectReason::Closed
-    );
+    assert_eq!(bench.limiter.acquire().await.unwrap_err().reason, RejectReason::Closed);
     bench.check(1, 0, 0);
 }
 
@@ -212,30 +194,21 @@ async fn the_lowest_ceiling_binds_and_moves_live() {
 
 #[tokio::test(start_paused = true)]
 async fn retry_after_follows_the_rate_at_which_the_queue_drains() {
-    let bench = Bench::new(|b| {
-        b.limit(1)
-            .queue(Queue::fifo().capacity(4).max_wait(ms(60_000)))
-    });
+    let bench = Bench::new(|b| b.limit(1).queue(Queue::fifo().capacity(4).max_wait(ms(60_000))));
     let mut held = bench.take();
     let mut waiters: Vec<_> = (0..4).map(|_| bench.limiter.acquire()).collect();
     for waiter in &mut waiters {
         assert!(is_pending(waiter).await);
     }
     // Nothing has come back yet.
-    assert_eq!(
-        bench.limiter.try_acquire().unwrap_err().retry_after,
-        ms(1_000)
-    );
+    assert_eq!(bench.limiter.try_acquire().unwrap_err().retry_after, ms(1_000));
     for waiter in waiters.iter_mut().take(3) {
         advance(ms(100)).await;
         drop(held);
         held = ready(waiter).await.unwrap();
     }
     // One is ahead, and one comes back every 100 ms.
-    assert_eq!(
-        bench.limiter.try_acquire().unwrap_err().retry_after,
-        ms(200)
-    );
+    assert_eq!(bench.limiter.try_acquire().unwrap_err().retry_after, ms(200));
 }
 
 #[tokio::test(start_paused = true)]
@@ -262,10 +235,7 @@ async fn durations_and_integrals_are_exact() {
     assert!(is_pending(&mut waiting).await);
     advance(ms(400)).await;
     let close = |actual: f64, expected: f64| {
-        assert!(
-            (actual - expected).abs() < 0.001,
-            "{actual} is not {expected}"
-        );
+        assert!((actual - expected).abs() < 0.001, "{actual} is not {expected}");
     };
     // Unfinished waits and holds count.
     close(bench.number(&metrics::PERMIT_SECONDS, &[]), 0.4);
@@ -279,10 +249,8 @@ async fn durations_and_integrals_are_exact() {
     close(bench.number(&metrics::PERMIT_SECONDS, &[]), 0.5);
     close(bench.number(&metrics::QUEUED_SECONDS, &[]), 0.4);
     close(bench.number(&metrics::SATURATED_SECONDS, &[]), 0.5);
-    let (wait, hold) = (
-        bench.histogram(&metrics::WAIT_DURATION),
-        bench.histogram(&metrics::HOLD_DURATION),
-    );
+    let (wait, hold) =
+        (bench.histogram(&metrics::WAIT_DURATION), bench.histogram(&metrics::HOLD_DURATION));
     assert_eq!((wait.count(), hold.count()), (2, 2));
     close(wait.sum, 0.4);
     close(hold.sum, 0.5);

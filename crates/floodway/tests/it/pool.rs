@@ -83,11 +83,7 @@ impl Pool for FakePool {
         PoolSnapshot {
             max: n.max,
             open: n.max,
-            idle: if n.lies {
-                u32::MAX
-            } else {
-                n.max.saturating_sub(busy)
-            },
+            idle: if n.lies { u32::MAX } else { n.max.saturating_sub(busy) },
             closed: n.closed,
         }
     }
@@ -154,11 +150,7 @@ impl Bench {
             .clock(Clock::tokio())
             .build()
             .expect("a valid description");
-        Self {
-            pool,
-            limiter,
-            registry,
-        }
+        Self { pool, limiter, registry }
     }
 
     async fn connection(&self) -> Result<floodway::Pooled<FakePool>, ConnectionError<TimedOut>> {
@@ -201,14 +193,8 @@ async fn hands_out_what_is_neither_reserved_nor_used_by_others() {
     sleep(ms(300)).await;
     bench.check(5, 4, 4);
     let snapshot = bench.registry.snapshot();
-    assert_eq!(
-        snapshot.number(&metrics::CONNECTIONS_FOREIGN, &["db"]),
-        Some(3.0)
-    );
-    assert_eq!(
-        snapshot.number(&metrics::CONNECTIONS, &["db", "used"]),
-        Some(7.0)
-    );
+    assert_eq!(snapshot.number(&metrics::CONNECTIONS_FOREIGN, &["db"]), Some(3.0));
+    assert_eq!(snapshot.number(&metrics::CONNECTIONS, &["db", "used"]), Some(7.0));
     assert_eq!(snapshot.number(&metrics::LIMIT, &["db"]), Some(5.0));
 }
 
@@ -225,11 +211,7 @@ async fn waiters_get_what_others_give_back_though_no_permit_moves() {
     // limiter holds a caller for 1 s, so it asks twice at most.
     let connection = match waiting.await {
         Ok(connection) => connection,
-        Err(_) => bench
-            .limiter
-            .connection(Instant::now() + ms(10_000))
-            .await
-            .unwrap(),
+        Err(_) => bench.limiter.connection(Instant::now() + ms(10_000)).await.unwrap(),
     };
     assert!(started.elapsed() <= ms(1_500), "{:?}", started.elapsed());
     drop(connection);
@@ -314,10 +296,7 @@ async fn counters_that_lie_do_not_lower_the_limit() {
     let _held = bench.connection().await.unwrap();
     bench.check(4, 1, 1);
     let snapshot = bench.registry.snapshot();
-    assert_eq!(
-        snapshot.number(&metrics::CONNECTIONS, &["db", "idle"]),
-        Some(4.0)
-    );
+    assert_eq!(snapshot.number(&metrics::CONNECTIONS, &["db", "idle"]), Some(4.0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -329,9 +308,7 @@ async fn waits_and_uses_are_counted() {
     settle().await;
     let snapshot = bench.registry.snapshot();
     for metric in [&metrics::WAIT_DURATION, &metrics::USE_DURATION] {
-        let count = snapshot
-            .histogram(metric, &["db"])
-            .map(|histogram| histogram.count());
+        let count = snapshot.histogram(metric, &["db"]).map(|histogram| histogram.count());
         assert_eq!(count, Some(3), "{}", metric.name);
     }
 }
@@ -346,23 +323,15 @@ async fn bad_descriptions_name_the_field_and_the_value() {
             .build()
     };
     let message = |max, reserved| build(max, reserved).unwrap_err().to_string();
-    assert_eq!(
-        message(8, 8),
-        "reserved: 8 leaves nothing of a pool of 8 connections"
-    );
-    assert_eq!(
-        message(0, 0),
-        "pool size: 0 is out of range, expected 1 to 1048576"
-    );
+    assert_eq!(message(8, 8), "reserved: 8 leaves nothing of a pool of 8 connections");
+    assert_eq!(message(0, 0), "pool size: 0 is out of range, expected 1 to 1048576");
     let _first = build(8, 7).unwrap();
     assert!(matches!(build(8, 0), Err(BuildError::Name(_))));
 }
 
 #[test]
 fn a_pool_limiter_needs_a_runtime() {
-    let built = PoolLimiter::builder("db", FakePool::new(8))
-        .registry(&Registry::new())
-        .build();
+    let built = PoolLimiter::builder("db", FakePool::new(8)).registry(&Registry::new()).build();
     assert_eq!(
         built.unwrap_err().to_string(),
         "pool limiter \"db\" must be built inside a tokio runtime"

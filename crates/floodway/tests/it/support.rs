@@ -19,9 +19,7 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn new(describe: impl FnOnce(LimiterBuilder) -> LimiterBuilder) -> Self {
         let registry = Registry::new();
-        let builder = Limiter::builder("test")
-            .registry(&registry)
-            .clock(Clock::tokio());
+        let builder = Limiter::builder("test").registry(&registry).clock(Clock::tokio());
         let limiter = describe(builder).build().expect("a valid description");
         Self { limiter, registry }
     }
@@ -34,10 +32,7 @@ impl Bench {
 
     pub(crate) fn histogram(&self, metric: &'static Metric) -> HistogramValue {
         let snapshot = self.registry.snapshot();
-        snapshot
-            .histogram(metric, &["test"])
-            .expect("the histogram is there")
-            .clone()
+        snapshot.histogram(metric, &["test"]).expect("the histogram is there").clone()
     }
 
     /// A permit that is free.

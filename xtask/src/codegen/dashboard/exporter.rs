@@ -45,12 +45,6 @@ pub(super) fn section() -> Section {
         no_value: NO_EXPORTER,
     })
     .query(gauge(&BUILD_INFO).count_by(&[VERSION.name]), "{{version}}");
-    let line = Line {
-        height: 6,
-        panels: vec![series, folded, render, versions],
-    };
-    Section {
-        title: "Exporter",
-        lines: vec![line],
-    }
+    let line = Line { height: 6, panels: vec![series, folded, render, versions] };
+    Section { title: "Exporter", lines: vec![line] }
 }

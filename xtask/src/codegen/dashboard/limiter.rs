@@ -29,18 +29,12 @@ pub(super) fn dashboard() -> Dashboard {
         description: "What limiters admit, queue and reject, and why.",
         anchor: &LIMIT,
         sections: vec![
-            Section {
-                title: "At a glance",
-                lines: vec![glance()],
-            },
+            Section { title: "At a glance", lines: vec![glance()] },
             Section {
                 title: "Limiter",
                 lines: vec![concurrency(), flow(), ends(), durations(), distribution()],
             },
-            Section {
-                title: "Limit",
-                lines: vec![limit()],
-            },
+            Section { title: "Limit", lines: vec![limit()] },
             exporter::section(),
         ],
     })
@@ -81,10 +75,7 @@ fn glance() -> Line {
     })
     .query(quantile(0.99, &[], &WAIT_DURATION).numbers(), "p99")
     .bad_above(0.1, 0.25);
-    Line {
-        height: 4,
-        panels: vec![success, admitted, saturation, wait],
-    }
+    Line { height: 4, panels: vec![success, admitted, saturation, wait] }
 }
 
 fn concurrency() -> Line {
@@ -97,10 +88,7 @@ fn concurrency() -> Line {
     })
     .query(gauge(&IN_FLIGHT).sum_by(NAME), "{{limiter}} in flight")
     .query(gauge(&LIMIT).sum_by(NAME), "{{limiter}} limit")
-    .query(
-        rate(&PERMIT_SECONDS).sum_by(NAME),
-        "{{limiter}} mean in flight",
-    );
+    .query(rate(&PERMIT_SECONDS).sum_by(NAME), "{{limiter}} mean in flight");
     let saturated = Draft::time_series(Text {
         title: "Time saturated",
         unit: "percentunit",
@@ -120,15 +108,9 @@ fn concurrency() -> Line {
         no_value: NO_LIMITER,
     })
     .query(gauge(&QUEUED).sum_by(NAME), "{{limiter}} queued")
-    .query(
-        rate(&QUEUED_SECONDS).sum_by(NAME),
-        "{{limiter}} mean queued",
-    )
+    .query(rate(&QUEUED_SECONDS).sum_by(NAME), "{{limiter}} mean queued")
     .query(gauge(&QUEUE_CAPACITY).sum_by(NAME), "{{limiter}} capacity");
-    Line {
-        height: 8,
-        panels: vec![permits, saturated, queue],
-    }
+    Line { height: 8, panels: vec![permits, saturated, queue] }
 }
 
 fn flow() -> Line {
@@ -146,14 +128,8 @@ fn flow() -> Line {
             queue's room, its time, or the limit.",
         no_value: NO_LIMITER,
     })
-    .query(
-        rate(&REJECTED).sum_by(&["limiter", REASON.name]),
-        "{{limiter}} {{reason}}",
-    );
-    Line {
-        height: 8,
-        panels: vec![admitted, rejected],
-    }
+    .query(rate(&REJECTED).sum_by(&["limiter", REASON.name]), "{{limiter}} {{reason}}");
+    Line { height: 8, panels: vec![admitted, rejected] }
 }
 
 fn ends() -> Line {
@@ -173,10 +149,7 @@ fn ends() -> Line {
         no_value: NO_LIMITER,
     })
     .query(rate(&CANCELLED).sum_by(NAME), "{{limiter}}");
-    Line {
-        height: 8,
-        panels: vec![completed, cancelled],
-    }
+    Line { height: 8, panels: vec![completed, cancelled] }
 }
 
 fn durations() -> Line {
@@ -198,10 +171,7 @@ fn durations() -> Line {
     .query(quantile(0.5, NAME, &HOLD_DURATION), "{{limiter}} p50")
     .query(quantile(0.95, NAME, &HOLD_DURATION), "{{limiter}} p95")
     .query(quantile(0.99, NAME, &HOLD_DURATION), "{{limiter}} p99");
-    Line {
-        height: 8,
-        panels: vec![wait, hold],
-    }
+    Line { height: 8, panels: vec![wait, hold] }
 }
 
 fn distribution() -> Line {
@@ -221,16 +191,11 @@ fn distribution() -> Line {
         no_value: NO_COMPLETIONS,
     })
     .query(
-        sum_rate(&HOLD_DURATION)
-            .sum_by(NAME)
-            .per(&rate(&PERMIT_SECONDS).sum_by(NAME)),
+        sum_rate(&HOLD_DURATION).sum_by(NAME).per(&rate(&PERMIT_SECONDS).sum_by(NAME)),
         "{{limiter}}",
     )
     .good_between(0.9, 1.1);
-    Line {
-        height: 8,
-        panels: vec![heatmap, little],
-    }
+    Line { height: 8, panels: vec![heatmap, little] }
 }
 
 fn limit() -> Line {
@@ -252,13 +217,8 @@ fn limit() -> Line {
         no_value: NO_LIMITER,
     })
     .query(
-        rate(&LIMIT_CHANGES)
-            .sum_by(&["limiter", DIRECTION.name])
-            .times(60),
+        rate(&LIMIT_CHANGES).sum_by(&["limiter", DIRECTION.name]).times(60),
         "{{limiter}} {{direction}}",
     );
-    Line {
-        height: 8,
-        panels: vec![bounds, changes],
-    }
+    Line { height: 8, panels: vec![bounds, changes] }
 }

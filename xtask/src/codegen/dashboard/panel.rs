@@ -51,13 +51,7 @@ impl Draft {
     }
 
     fn new(kind: Kind, text: Text) -> Self {
-        Self {
-            kind,
-            text,
-            queries: Vec::new(),
-            thresholds: None,
-            max: None,
-        }
+        Self { kind, text, queries: Vec::new(), thresholds: None, max: None }
     }
 
     pub(super) fn query(mut self, expr: Expr, legend: &'static str) -> Self {
@@ -67,38 +61,22 @@ impl Draft {
 
     /// Values that are bad when high.
     pub(super) fn bad_above(self, warning: f64, critical: f64) -> Self {
-        self.steps(vec![
-            ("green", None),
-            ("orange", Some(warning)),
-            ("red", Some(critical)),
-        ])
+        self.steps(vec![("green", None), ("orange", Some(warning)), ("red", Some(critical))])
     }
 
     /// Values that are bad when low.
     pub(super) fn bad_below(self, warning: f64, critical: f64) -> Self {
-        self.steps(vec![
-            ("red", None),
-            ("orange", Some(critical)),
-            ("green", Some(warning)),
-        ])
+        self.steps(vec![("red", None), ("orange", Some(critical)), ("green", Some(warning))])
     }
 
     /// Values that are good in between.
     pub(super) fn good_between(self, low: f64, high: f64) -> Self {
-        self.steps(vec![
-            ("orange", None),
-            ("green", Some(low)),
-            ("orange", Some(high)),
-        ])
+        self.steps(vec![("orange", None), ("green", Some(low)), ("orange", Some(high))])
     }
 
     fn steps(mut self, steps: Vec<(&'static str, Option<f64>)>) -> Self {
-        self.thresholds = Some(
-            steps
-                .into_iter()
-                .map(|(color, value)| Step { color, value })
-                .collect(),
-        );
+        self.thresholds =
+            Some(steps.into_iter().map(|(color, value)| Step { color, value }).collect());
         self
     }
 
@@ -116,27 +94,18 @@ impl Draft {
             max: self.max,
             color: self.color(),
             custom: self.custom(),
-            thresholds: self.thresholds.map(|steps| Thresholds {
-                mode: "absolute",
-                steps,
-            }),
+            thresholds: self.thresholds.map(|steps| Thresholds { mode: "absolute", steps }),
         };
-        let format = if self.kind == Kind::Heatmap {
-            "heatmap"
-        } else {
-            "time_series"
-        };
-        let targets = ('A'..)
-            .zip(self.queries)
-            .map(|(letter, (expr, legend))| Target {
-                ref_id: letter.to_string(),
-                datasource: Datasource::CHOSEN,
-                expr: expr.to_string(),
-                legend_format: legend.to_owned(),
-                format,
-                instant: false,
-                range: true,
-            });
+        let format = if self.kind == Kind::Heatmap { "heatmap" } else { "time_series" };
+        let targets = ('A'..).zip(self.queries).map(|(letter, (expr, legend))| Target {
+            ref_id: letter.to_string(),
+            datasource: Datasource::CHOSEN,
+            expr: expr.to_string(),
+            legend_format: legend.to_owned(),
+            format,
+            instant: false,
+            range: true,
+        });
         Panel {
             id,
             kind: match self.kind {
@@ -149,31 +118,18 @@ impl Draft {
             datasource: Datasource::CHOSEN,
             grid_pos,
             targets: targets.collect(),
-            field_config: FieldConfig {
-                defaults,
-                overrides: [],
-            },
+            field_config: FieldConfig { defaults, overrides: [] },
             options: options(self.kind),
         }
     }
 
     fn color(&self) -> Color {
         let by_value = self.kind == Kind::Stat && self.thresholds.is_some();
-        Color {
-            mode: if by_value {
-                "thresholds"
-            } else {
-                "palette-classic"
-            },
-        }
+        Color { mode: if by_value { "thresholds" } else { "palette-classic" } }
     }
 
     fn custom(&self) -> Option<Custom> {
-        let style = if self.thresholds.is_some() {
-            "dashed"
-        } else {
-            "off"
-        };
+        let style = if self.thresholds.is_some() { "dashed" } else { "off" };
         (self.kind == Kind::TimeSeries).then_some(Custom {
             line_width: 1,
             fill_opacity: 10,
@@ -189,10 +145,7 @@ fn options(kind: Kind) -> Options {
             color_mode: "value",
             graph_mode: "area",
             text_mode: "auto",
-            reduce_options: Reduce {
-                calcs: vec!["lastNotNull"],
-                values: false,
-            },
+            reduce_options: Reduce { calcs: vec!["lastNotNull"], values: false },
         },
         Kind::TimeSeries => Options::TimeSeries {
             legend: Legend {
@@ -201,20 +154,14 @@ fn options(kind: Kind) -> Options {
                 show_legend: true,
                 calcs: vec!["lastNotNull", "max"],
             },
-            tooltip: Tooltip {
-                mode: "multi",
-                sort: "desc",
-            },
+            tooltip: Tooltip { mode: "multi", sort: "desc" },
         },
         Kind::Heatmap => Options::Heatmap {
             // The buckets come from the query.
             calculate: false,
             y_axis: YAxis { unit: "s" },
             legend: Show { show: true },
-            tooltip: Tooltip {
-                mode: "single",
-                sort: "none",
-            },
+            tooltip: Tooltip { mode: "single", sort: "none" },
         },
     }
 }

@@ -28,14 +28,8 @@ pub(super) fn dashboard() -> Dashboard {
         description: "What connection pools can give, who uses it, and who waits.",
         anchor: &LIMIT,
         sections: vec![
-            Section {
-                title: "At a glance",
-                lines: vec![glance()],
-            },
-            Section {
-                title: "Pool",
-                lines: vec![connections(), durations()],
-            },
+            Section { title: "At a glance", lines: vec![glance()] },
+            Section { title: "Pool", lines: vec![connections(), durations()] },
         ],
     })
 }
@@ -47,12 +41,7 @@ fn glance() -> Line {
         description: "Connections in use on average, of the most that the pools may open.",
         no_value: NO_POOL,
     })
-    .query(
-        sum_rate(&USE_DURATION)
-            .sum()
-            .per(&gauge(&CONNECTIONS_MAX).sum()),
-        "used",
-    )
+    .query(sum_rate(&USE_DURATION).sum().per(&gauge(&CONNECTIONS_MAX).sum()), "used")
     .bad_above(0.8, 1.0);
     let pending = Draft::stat(Text {
         title: "Pending",
@@ -77,10 +66,7 @@ fn glance() -> Line {
     })
     .query(quantile(0.99, &[], &WAIT_DURATION).numbers(), "p99")
     .bad_above(0.1, 0.25);
-    Line {
-        height: 4,
-        panels: vec![used, pending, timeouts, wait],
-    }
+    Line { height: 4, panels: vec![used, pending, timeouts, wait] }
 }
 
 fn connections() -> Line {
@@ -91,16 +77,10 @@ fn connections() -> Line {
             the pool may open, minus those reserved and those used by others.",
         no_value: NO_POOL,
     })
-    .query(
-        gauge(&CONNECTIONS).sum_by(&["pool", STATE.name]),
-        "{{pool}} {{state}}",
-    )
+    .query(gauge(&CONNECTIONS).sum_by(&["pool", STATE.name]), "{{pool}} {{state}}")
     .query(gauge(&CONNECTIONS_MAX).sum_by(NAME), "{{pool}} max")
     .query(gauge(&LIMIT).sum_by(NAME), "{{pool}} limit")
-    .query(
-        gauge(&CONNECTIONS_RESERVED).sum_by(NAME),
-        "{{pool}} reserved",
-    )
+    .query(gauge(&CONNECTIONS_RESERVED).sum_by(NAME), "{{pool}} reserved")
     .query(gauge(&CONNECTIONS_FOREIGN).sum_by(NAME), "{{pool}} foreign");
     let pending = Draft::time_series(Text {
         title: "Pending",
@@ -119,10 +99,7 @@ fn connections() -> Line {
     })
     .query(rate(&TIMEOUTS).sum_by(NAME), "{{pool}} timeouts")
     .query(rate(&ERRORS).sum_by(NAME), "{{pool}} errors");
-    Line {
-        height: 9,
-        panels: vec![connections, pending, failures],
-    }
+    Line { height: 9, panels: vec![connections, pending, failures] }
 }
 
 fn durations() -> Line {
@@ -153,14 +130,9 @@ fn durations() -> Line {
         no_value: NO_POOL,
     })
     .query(
-        sum_rate(&USE_DURATION)
-            .sum_by(NAME)
-            .per(&gauge(&CONNECTIONS_MAX).sum_by(NAME)),
+        sum_rate(&USE_DURATION).sum_by(NAME).per(&gauge(&CONNECTIONS_MAX).sum_by(NAME)),
         "{{pool}}",
     )
     .bad_above(0.8, 1.0);
-    Line {
-        height: 9,
-        panels: vec![wait, used, mean],
-    }
+    Line { height: 9, panels: vec![wait, used, mean] }
 }

@@ -27,16 +27,12 @@ fn targets(panel: &Value) -> impl Iterator<Item = &Value> {
 }
 
 fn text(value: &Value) -> &str {
-    value
-        .as_str()
-        .unwrap_or_else(|| panic!("{value} is not a text"))
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a text"))
 }
 
 /// The texts between `open` and the next `close`.
 fn between<'a>(text: &'a str, open: &'a str, close: char) -> impl Iterator<Item = &'a str> {
-    text.split(open)
-        .skip(1)
-        .map(move |rest| rest.split(close).next().unwrap_or_default())
+    text.split(open).skip(1).map(move |rest| rest.split(close).next().unwrap_or_default())
 }
 
 #[test]
@@ -53,9 +49,7 @@ fn every_metric_is_on_a_panel() {
             Kind::Histogram(_) => vec![format!("{}_bucket{{", metric.name)],
             _ => vec![format!("{}{{", metric.name)],
         };
-        let shown = expressions
-            .iter()
-            .any(|expr| names.iter().all(|name| expr.contains(name)));
+        let shown = expressions.iter().any(|expr| names.iter().all(|name| expr.contains(name)));
         assert!(shown, "{} is on no panel", metric.name);
     }
 }
@@ -65,12 +59,8 @@ fn every_panel_says_what_it_shows() {
     check(|dashboard| {
         for panel in panels(dashboard) {
             let defaults = &panel["fieldConfig"]["defaults"];
-            let texts = [
-                &panel["title"],
-                &panel["description"],
-                &defaults["unit"],
-                &defaults["noValue"],
-            ];
+            let texts =
+                [&panel["title"], &panel["description"], &defaults["unit"], &defaults["noValue"]];
             for value in texts {
                 assert!(!text(value).trim().is_empty(), "an empty text in {panel}");
             }
@@ -86,11 +76,7 @@ fn ratios_have_thresholds() {
             let defaults = &panel["fieldConfig"]["defaults"];
             if defaults["unit"] == "percentunit" {
                 let steps = defaults["thresholds"]["steps"].as_array();
-                assert!(
-                    steps.is_some_and(|steps| steps.len() > 1),
-                    "{}",
-                    panel["title"]
-                );
+                assert!(steps.is_some_and(|steps| steps.len() > 1), "{}", panel["title"]);
             }
         }
     });
@@ -101,11 +87,7 @@ fn ids_are_unique() {
     check(|dashboard| {
         let mut seen = BTreeSet::new();
         for item in items(dashboard) {
-            assert!(
-                seen.insert(item["id"].as_u64().unwrap()),
-                "{} repeats its id",
-                item["title"]
-            );
+            assert!(seen.insert(item["id"].as_u64().unwrap()), "{} repeats its id", item["title"]);
         }
     });
 }
@@ -171,10 +153,7 @@ fn labels_exist() {
                     metric.component.label() == Some(label)
                         || metric.labels.iter().any(|own| own.name == label)
                 });
-                assert!(
-                    known || ["le", "instance"].contains(&label),
-                    "{expr}: {label}"
-                );
+                assert!(known || ["le", "instance"].contains(&label), "{expr}: {label}");
             }
         }
     });
@@ -205,11 +184,7 @@ fn prometheus_accepts_every_expression() {
             .arg(&file)
             .output()
             .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     });
 }
 

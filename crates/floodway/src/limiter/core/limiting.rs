@@ -31,11 +31,7 @@ impl Control {
     pub(super) fn effective_limit(&self) -> u32 {
         // The algorithm's limit was clamped into 1..=MAX_PERMITS when it last moved.
         let own = self.algorithm.limit() as u32;
-        self.ceilings
-            .iter()
-            .map(Ceiling::limit)
-            .fold(own, u32::min)
-            .min(MAX_PERMITS)
+        self.ceilings.iter().map(Ceiling::limit).fold(own, u32::min).min(MAX_PERMITS)
     }
 
     /// The range in which the algorithm may move.

@@ -1,0 +1,44 @@
+//! Benchmarks of Floodway beside its peers: `cargo xtask bench <suite>`.
+#![expect(clippy::print_stdout, reason = "figures are what this program is for")]
+
+mod measure;
+mod report;
+mod suite;
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+use crate::{measure::Effort, report::Report};
+
+/// Measures Floodway and a named peer in turn, in one run, and prints the median ratio.
+#[derive(Parser)]
+struct Arguments {
+    /// What to measure.
+    suite: Suite,
+    /// Also write the figures to this file, as JSON.
+    #[arg(long, value_name = "PATH")]
+    json: Option<PathBuf>,
+    /// Fewer and shorter rounds: for a smoke test, not for figures to quote.
+    #[arg(long)]
+    quick: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Suite {
+    /// Acquire, release and layer call beside tokio's semaphore and tower's concurrency limit.
+    Limiter,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
+    let report: Report = match arguments.suite {
+        Suite::Limiter => suite::limiter::run(effort)?,
+    };
+    report.print();
+    match &arguments.json {
+        Some(path) => report.write(path),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,136 @@
+//! The limiter beside tokio's semaphore and tower's concurrency limit.
+
+use std::{convert::Infallible, hint::black_box};
+
+use floodway::{Instrumentation, Limiter, Outcome};
+use floodway_metrics::Registry;
+use floodway_tower::LimiterLayer;
+use futures::FutureExt;
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::Semaphore,
+    task::unconstrained,
+};
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
+
+use crate::{
+    measure::{Compared, Effort, compare},
+    report::Report,
+};
+
+/// Permits on both sides: more than are ever out, so that nobody waits.
+const PERMITS: u32 = 64;
+
+pub(crate) fn run(effort: Effort) -> anyhow::Result<Report> {
+    let runtime = Builder::new_current_thread().enable_time().build()?;
+    let mut report = Report::new("limiter");
+    let counts = limiter("counts", Instrumentation::Counts)?;
+    let full = limiter("full", Instrumentation::Full)?;
+
+    let compared = acquire_release(&runtime, effort, &counts);
+    report.lower("limiter.acquire_release.counts.ns", compared.ours_ns, "ns", None);
+    report.lower("limiter.acquire_release.tokio_semaphore.ns", compared.peer_ns, "ns", None);
+    let id = "limiter.acquire_release.counts.vs_tokio_semaphore";
+    report.lower(id, compared.ratio, "ratio", Some(1.2));
+
+    let compared = acquire_release(&runtime, effort, &full);
+    report.lower("limiter.acquire_release.instrumented.ns", compared.ours_ns, "ns", None);
+    let id = "limiter.acquire_release.instrumented.vs_tokio_semaphore";
+    report.lower(id, compared.ratio, "ratio", Some(2.0));
+
+    let compared = layer_call(&runtime, effort, &full);
+    report.lower("limiter.layer_call.instrumented.ns", compared.ours_ns, "ns", None);
+    report.lower("limiter.layer_call.tower_concurrency_limit.ns", compared.peer_ns, "ns", None);
+    let id = "limiter.layer_call.instrumented.vs_tower_concurrency_limit";
+    report.lower(id, compared.ratio, "ratio", Some(3.0));
+
+    let compared = reject(effort, &full);
+    report.lower("limiter.reject.ns", compared.ours_ns, "ns", Some(1_000.0));
+    report.lower("limiter.reject.vs_try_acquire", compared.ratio, "ratio", None);
+    let allocations = allocations(&full);
+    report.lower("limiter.allocs_per_acquire", allocations, "allocs", Some(0.0));
+    Ok(report)
+}
+
+fn limiter(name: &str, instrumentation: Instrumentation) -> anyhow::Result<Limiter> {
+    let builder = Limiter::builder(name).limit(PERMITS).instrumentation(instrumentation);
+    Ok(builder.registry(&Registry::new()).build()?)
+}
+
+/// `acquire().await` and drop. Outside tokio's cooperative budget, of which only its own
+/// semaphore would consume: the comparison is of the two primitives.
+fn acquire_release(runtime: &Runtime, effort: Effort, limiter: &Limiter) -> Compared {
+    let semaphore = Semaphore::new(PERMITS as usize);
+    compare(
+        effort,
+        |iterations| {
+            runtime.block_on(unconstrained(async {
+                for _ in 0..iterations {
+                    drop(black_box(limiter.acquire().await));
+                }
+            }));
+        },
+        |iterations| {
+            runtime.block_on(unconstrained(async {
+                for _ in 0..iterations {
+                    drop(black_box(semaphore.acquire().await));
+                }
+            }));
+        },
+    )
+}
+
+/// `ready().await`, `call().await` on a service that answers at once.
+fn layer_call(runtime: &Runtime, effort: Effort, limiter: &Limiter) -> Compared {
+    let echo = service_fn(|request: u64| async move { Ok::<_, Infallible>(request) });
+    let mut ours = LimiterLayer::new(limiter.clone()).layer(echo);
+    let mut peer = ConcurrencyLimitLayer::new(PERMITS as usize).layer(echo);
+    compare(
+        effort,
+        |iterations| runtime.block_on(unconstrained(calls(&mut ours, iterations))),
+        |iterations| runtime.block_on(unconstrained(calls(&mut peer, iterations))),
+    )
+}
+
+async fn calls<S: Service<u64, Response = u64>>(service: &mut S, iterations: u32) {
+    for request in 0..iterations {
+        let Ok(ready) = service.ready().await else {
+            return;
+        };
+        let response = ready.call(u64::from(request)).await;
+        black_box(response.is_ok());
+    }
+}
+
+/// A refusal on both sides.
+fn reject(effort: Effort, limiter: &Limiter) -> Compared {
+    let semaphore = Semaphore::new(0);
+    let all: Vec<_> = (0..PERMITS).map(|_| limiter.try_acquire()).collect();
+    let compared = compare(
+        effort,
+        |iterations| {
+            for _ in 0..iterations {
+                let _ = black_box(limiter.try_acquire());
+            }
+        },
+        |iterations| {
+            for _ in 0..iterations {
+                let _ = black_box(semaphore.try_acquire());
+            }
+        },
+    );
+    drop(all);
+    compared
+}
+
+fn allocations(limiter: &Limiter) -> f64 {
+    const ACQUIRES: u32 = 1_000;
+    let acquire = || {
+        if let Some(Ok(permit)) = limiter.acquire().now_or_never() {
+            permit.complete(Outcome::Success);
+        }
+    };
+    acquire();
+    let measured = allocation_counter::measure(|| (0..ACQUIRES).for_each(|_| acquire()));
+    measured.count_total as f64 / f64::from(ACQUIRES)
+}
