@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{codegen, process, test, tidy, workspace};
+use crate::{codegen, loom, process, test, tidy, workspace};
 
 pub(crate) fn run() -> Result<()> {
     step("formatting", || process::run(cargo("fmt").args(["--all", "--check"])))?;
@@ -29,7 +29,8 @@ pub(crate) fn run() -> Result<()> {
     })?;
     step("cargo xtask test --install-services", || {
         test::run(&test::Args { install_services: true, cargo_args: Vec::new() })
-    })
+    })?;
+    step("cargo xtask loom", loom::run)
 }
 
 fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {

@@ -9,6 +9,7 @@
 mod bench;
 mod ci;
 mod codegen;
+mod loom;
 mod process;
 mod services;
 mod test;
@@ -37,6 +38,8 @@ enum Command {
     Test(test::Args),
     /// Run one suite of benchmarks in release mode.
     Bench(bench::Args),
+    /// Explore every interleaving of the limiter with loom.
+    Loom,
     /// Run everything that must pass before a change is merged.
     Ci,
 }
@@ -55,6 +58,7 @@ fn dispatch() -> anyhow::Result<ExitCode> {
         Command::Tidy => tidy::run()?,
         Command::Test(args) => test::run(&args)?,
         Command::Bench(args) => return bench::run(&args),
+        Command::Loom => loom::run()?,
         Command::Ci => ci::run()?,
     }
     Ok(ExitCode::SUCCESS)

@@ -27,6 +27,7 @@ mod clock;
 mod error;
 mod limiter;
 mod pool;
+mod sync;
 
 pub use clock::Clock;
 pub use error::{BuildError, LimitError};

@@ -1,4 +1,5 @@
 //! A service that runs 8 reports at once, lets 32 wait and refuses the rest, with a metrics page.
+#![expect(clippy::print_stdout, reason = "says where it listens")]
 
 use std::{env, time::Duration};
 

@@ -1,6 +1,12 @@
 //! The limiter in an axum router.
 
-use axum::{Router, body::Body, extract::Path, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    extract::Path,
+    http::{Request, Response, StatusCode},
+    routing::get,
+};
 use floodway::{Limiter, Outcome, Queue, Registry};
 use floodway_metrics::catalogue::limiter as metrics;
 use floodway_tower::{
@@ -10,8 +16,8 @@ use floodway_tower::{
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-fn request(path: &str) -> axum::http::Request<Body> {
-    axum::http::Request::get(path).body(Body::empty()).unwrap()
+fn request(path: &str) -> Request<Body> {
+    Request::get(path).body(Body::empty()).unwrap()
 }
 
 #[tokio::test]
@@ -54,6 +60,6 @@ async fn statuses_are_classified() {
     assert_eq!(completed("success"), Some(2.0));
     assert_eq!(completed("overload"), Some(3.0));
     assert_eq!(completed("ignore"), Some(1.0));
-    let error: Result<axum::http::Response<()>, &str> = Err("connection refused");
+    let error: Result<Response<()>, &str> = Err("connection refused");
     assert_eq!(HttpStatus::default().classify(&error), Outcome::Overload);
 }

@@ -12,16 +12,11 @@
 //!   each admission, so a smaller limit holds however many permits come back.
 
 mod limiting;
+#[cfg(all(test, floodway_loom))]
+mod loom_tests;
 mod waiting;
 
-use std::{
-    fmt,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use floodway_control::Sample;
 use floodway_metrics::{Collector, Source};
@@ -34,7 +29,10 @@ use super::{
     rejected::{RejectReason, Rejected},
     state::{ONE_IN_FLIGHT, State},
 };
-use crate::{Clock, Outcome};
+use crate::{
+    Clock, Outcome,
+    sync::{AtomicU64, Mutex, Ordering},
+};
 
 /// What to answer when nothing is known about how fast permits come back: the smallest value that
 /// the `Retry-After` header can carry.

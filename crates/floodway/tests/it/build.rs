@@ -1,16 +1,17 @@
 //! Every field out of range, and the message that says so.
 
-use floodway::{Aimd, BuildError, Ceiling, Instrumentation, Limiter, MAX_PERMITS, Queue, Registry};
+use std::ops::RangeInclusive;
+
+use floodway::{
+    Aimd, BuildError, Ceiling, Instrumentation, Limiter, LimiterBuilder, MAX_PERMITS, Queue,
+    Registry,
+};
 
 use crate::support::{Bench, ms};
 
 /// Builds `name` as described and compares the error's message.
 #[track_caller]
-fn check(
-    name: &str,
-    describe: fn(floodway::LimiterBuilder) -> floodway::LimiterBuilder,
-    message: &str,
-) {
+fn check(name: &str, describe: fn(LimiterBuilder) -> LimiterBuilder, message: &str) {
     let registry = Registry::new();
     let built = describe(Limiter::builder(name).registry(&registry)).build();
     assert_eq!(built.expect_err("refused").to_string(), message);
@@ -25,7 +26,8 @@ fn errors_name_the_field_and_the_value() {
         "limit: 1048577 is out of range, expected 1 to 1048576",
     );
     check("x", |b| b.limit(9).bounds(1..=8), "limit: 9 is out of range, expected 1 to 8");
-    check("x", |b| b.limit(5).bounds(8..=3), "bounds: minimum 8 is above maximum 3");
+    let reversed = |b: LimiterBuilder| b.limit(5).bounds(RangeInclusive::new(8, 3));
+    check("x", reversed, "bounds: minimum 8 is above maximum 3");
     check("x", |b| b.limit(5).bounds(0..=8), "bounds: 0 is out of range, expected 1 to 1048576");
     check("x", |b| b, "limit: not set; call limit, algorithm or ceiling");
     check(

@@ -1,10 +1,6 @@
 //! The limit: from the algorithm and the ceilings into the state word.
 
-use std::{
-    cmp,
-    sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
-    time::Duration,
-};
+use std::{cmp, sync::Arc, time::Duration};
 
 use floodway_control::{LimitAlgorithm, Sample, WindowCollector};
 
@@ -16,7 +12,10 @@ use super::{
     },
     Core,
 };
-use crate::LimitError;
+use crate::{
+    LimitError,
+    sync::{MutexGuard, Ordering, PoisonError},
+};
 
 /// The deciding part, and what bounds it.
 pub(in crate::limiter) struct Control {

@@ -1,9 +1,6 @@
 //! Joining the queue, leaving it, and passing permits on.
 
-use std::{
-    sync::{MutexGuard, PoisonError, atomic::Ordering},
-    task::Waker,
-};
+use std::task::Waker;
 
 use tokio::time::Instant;
 
@@ -17,7 +14,10 @@ use super::{
     },
     Core,
 };
-use crate::Outcome;
+use crate::{
+    Outcome,
+    sync::{MutexGuard, Ordering, PoisonError},
+};
 
 /// What came of joining the queue.
 pub(in crate::limiter) enum Admission {
