@@ -1,5 +1,7 @@
 //! Nothing is lost and nothing is torn down, however callers come and go.
 
+use std::{future::poll_fn, pin::pin, task::Poll};
+
 use floodway::{PoolLimiter, Registry};
 use floodway_metrics::catalogue::{limiter as limiter_metrics, pool as metrics};
 use floodway_pool::SqlxPool;
@@ -10,8 +12,22 @@ use tokio::{task::JoinSet, time::timeout};
 
 use crate::support::{at_rest, connection, limiter, ms, sqlite};
 
-/// Starts `requests` callers, of which half are dropped at a random moment, and waits until all
-/// is back.
+/// Polls `future` at most `polls` times and then drops it, at whichever await it stands.
+async fn cut_short(future: impl Future<Output = ()>, polls: u32) {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(|context| match left.checked_sub(1) {
+        Some(fewer) => {
+            left = fewer;
+            future.as_mut().poll(context)
+        }
+        None => Poll::Ready(()),
+    })
+    .await;
+}
+
+/// Starts `requests` callers, of which two thirds are dropped at a random await or a random moment,
+/// and waits until all is back.
 async fn storm<DB: Database>(
     limiter: &PoolLimiter<SqlxPool<DB>>,
     pool: &Pool<DB>,
@@ -25,7 +41,8 @@ async fn storm<DB: Database>(
     let mut tasks = JoinSet::new();
     for _ in 0..requests {
         let limiter = limiter.clone();
-        let patience = random.random_bool(0.5).then(|| ms(random.random_range(0..20)));
+        let (kind, polls) = (random.random_range(0..3), random.random_range(1..12));
+        let patience = ms(random.random_range(0..20));
         tasks.spawn(async move {
             let request = async {
                 if let Ok(mut connection) = connection(&limiter).await {
@@ -33,9 +50,10 @@ async fn storm<DB: Database>(
                     result.expect("the query is fine");
                 }
             };
-            match patience {
-                Some(patience) => drop(timeout(patience, request).await),
-                None => request.await,
+            match kind {
+                0 => cut_short(request, polls).await,
+                1 => drop(timeout(patience, request).await),
+                _ => request.await,
             }
         });
         if tasks.len() >= 100 {
@@ -55,7 +73,12 @@ async fn storm<DB: Database>(
     let acquired = sum(&limiter_metrics::ACQUIRED, &["immediate", "queued"]);
     let completed = sum(&limiter_metrics::COMPLETED, &["success", "overload", "ignore"]);
     assert_eq!(acquired, completed);
-    assert!(acquired > 0.0);
+    let reasons = ["queue_full", "deadline", "no_permit", "closed"];
+    let refused = sum(&limiter_metrics::REJECTED, &reasons);
+    let cancelled = snapshot.number(&limiter_metrics::CANCELLED, &["db"]).expect("there");
+    assert_eq!(acquired + refused + cancelled, requests as f64, "every caller has one outcome");
+    assert!(cancelled >= 10.0, "{cancelled} left while they waited");
+    assert!(acquired > 0.1 * requests as f64, "{acquired} got through");
     assert_eq!(snapshot.number(&metrics::TIMEOUTS, &["db"]), Some(0.0));
     assert_eq!(snapshot.number(&metrics::ERRORS, &["db"]), Some(0.0));
 }
@@ -65,7 +88,7 @@ async fn sqlite_callers_that_leave_lose_nothing() {
     let (_dir, pool) = sqlite(4).await;
     let registry = Registry::new();
     let limiter = limiter(&pool, &registry, 1);
-    storm(&limiter, &pool, &registry, 5_000, "SELECT 1").await;
+    storm(&limiter, &pool, &registry, 100_000, "SELECT 1").await;
 }
 
 /// A plain sqlx pool closes and opens connections all the time under such callers.
@@ -78,7 +101,7 @@ async fn postgres_callers_that_leave_cost_no_backend() {
     let pool: Pool<Postgres> = options.connect(&server.url()).await.expect("connects");
     let registry = Registry::new();
     let limiter = limiter(&pool, &registry, 1);
-    storm(&limiter, &pool, &registry, 3_000, "SELECT pg_sleep(0.002)").await;
+    storm(&limiter, &pool, &registry, 10_000, "SELECT pg_sleep(0.0005)").await;
     pool.close().await;
     // A backend reports its session when it ends, so this counts all that there ever were, and
     // the one that asks may be among them.
