@@ -78,7 +78,7 @@ async fn storm<DB: Database>(
     let cancelled = snapshot.number(&limiter_metrics::CANCELLED, &["db"]).expect("there");
     assert_eq!(acquired + refused + cancelled, requests as f64, "every caller has one outcome");
     assert!(cancelled >= 10.0, "{cancelled} left while they waited");
-    assert!(acquired > 0.1 * requests as f64, "{acquired} got through");
+    assert!(acquired >= 100.0, "{acquired} got through");
     assert_eq!(snapshot.number(&metrics::TIMEOUTS, &["db"]), Some(0.0));
     assert_eq!(snapshot.number(&metrics::ERRORS, &["db"]), Some(0.0));
 }
