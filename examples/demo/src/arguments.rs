@@ -1,0 +1,148 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Parser;
+
+/// Orders in the table unless `--orders` says otherwise: enough that the summary of one customer
+/// aggregates thousands of rows.
+pub(crate) const ORDERS: u32 = 200_000;
+
+/// Shows one HTTP service twice, without and with Floodway, at half, five times and again half of
+/// what it can do.
+///
+/// Everything is real: an axum server on loopback, a connection pool, SQLite in a temporary folder
+/// (or your PostgreSQL), and a load generator that sends requests when they are due, whether
+/// or not earlier ones were answered.
+#[derive(Debug, Parser)]
+// Negative numbers are wrong values, not unknown options.
+#[command(name = "floodway-demo", version, allow_negative_numbers = true, after_long_help = DEFINITIONS)]
+pub(crate) struct Arguments {
+    /// Measure for shorter: at most 40 seconds in all, rather than 3 minutes
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// Serve the protected service without load until Ctrl-C
+    #[arg(long, conflicts_with_all = ["quick", "json"])]
+    pub(crate) serve: bool,
+
+    /// Seed of the arrivals and the mix of requests; the same for both services
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Loopback port to serve on [default: a free one]
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+
+    /// PostgreSQL to use instead of SQLite, as in postgres://user:password@host/database
+    ///
+    /// Everything happens in a schema floodway_demo, which is dropped if it exists, created, and
+    /// dropped at the end.
+    #[arg(long, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+
+    /// Write the figures to this file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Length of every phase, for tests
+    #[arg(long, hide = true, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) phase_seconds: Option<Duration>,
+
+    /// Rows in the table, for tests
+    #[arg(long, hide = true, default_value_t = ORDERS, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) orders: u32,
+}
+
+/// Shown by `--help`: what the columns mean, because none of these words means one thing only.
+const DEFINITIONS: &str = "\
+What the figures mean:
+  capacity    2xx responses per second to a few more clients than the pool has connections, each
+              of which sends its next request when it has the answer, on the plain service
+  phases      steady: half of the capacity; overload: five times; recovery: half again, from the
+              instant at which the overload ends. Arrivals are random (Poisson)
+  latency     from the instant at which the request was due, so a late generator shows
+  goodput     2xx responses per second, of requests that arrived in the phase and were answered
+              within it
+  p50, p99    latency of 2xx responses to requests that arrived in the phase, whenever answered
+  rejections  responses that name Floodway's reason; pool timeouts: responses that name the pool
+  failed      everything else: no connection, no answer within 10 s, other errors
+  recovered   the first instant after the overload from which, for one second, 95 % of the
+              arriving requests succeed within twice the steady p99 (at least 100 ms)";
+
+fn seconds(value: &str) -> Result<Duration, String> {
+    let seconds: f64 = value.parse().map_err(|error| format!("{error}"))?;
+    if !(0.1..=600.0).contains(&seconds) {
+        return Err("out of range, expected 0.1 to 600".into());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// How long each part of the measurement takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Durations {
+    pub(crate) warm_up: Duration,
+    pub(crate) capacity: Duration,
+    pub(crate) steady: Duration,
+    pub(crate) overload: Duration,
+    pub(crate) recovery: Duration,
+}
+
+impl Arguments {
+    pub(crate) fn durations(&self) -> Durations {
+        let of = |seconds: [u64; 5]| {
+            let [warm_up, capacity, steady, overload, recovery] = seconds.map(Duration::from_secs);
+            Durations { warm_up, capacity, steady, overload, recovery }
+        };
+        match self.phase_seconds {
+            Some(each) => Durations {
+                warm_up: each,
+                capacity: each,
+                steady: each,
+                overload: each,
+                recovery: each,
+            },
+            // Twice the last three, once the first two, and the rest of the budget for filling
+            // the table and for stragglers: 30 of 40 s, 130 of 180 s.
+            None if self.quick => of([1, 3, 3, 5, 5]),
+            None => of([2, 8, 15, 30, 15]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_refused(arguments: &[&str], expected: &[&str]) {
+        let arguments = ["floodway-demo"].iter().chain(arguments);
+        let error = Arguments::try_parse_from(arguments).expect_err("refused").to_string();
+        for part in expected {
+            assert!(error.contains(part), "{part:?} is not in:\n{error}");
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_named_with_their_option() {
+        check_refused(&["--seed", "abc"], &["--seed", "abc"]);
+        check_refused(&["--seed", "-1"], &["--seed", "-1"]);
+        check_refused(&["--port", "70000"], &["--port", "70000"]);
+        check_refused(&["--orders", "0"], &["--orders", "'0'"]);
+        check_refused(&["--phase-seconds", "-1"], &["--phase-seconds"]);
+        check_refused(&["--phase-seconds=nan"], &["--phase-seconds", "nan"]);
+        check_refused(&["--serve", "--quick"], &["--serve", "--quick"]);
+    }
+
+    #[test]
+    fn both_runs_fit_their_time_budget() {
+        for (arguments, budget) in
+            [(&["floodway-demo", "--quick"][..], 40), (&["floodway-demo"], 180)]
+        {
+            let durations = Arguments::parse_from(arguments).durations();
+            let once = durations.warm_up + durations.capacity;
+            let twice = durations.steady + durations.overload + durations.recovery;
+            // What remains is for filling the table and for the last answers.
+            assert!(once + 2 * twice <= Duration::from_secs(budget - 10));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The result: figures, as JSON, as a table and in words.
+
+mod figures;
+mod recovery;
+mod sentences;
+mod table;
+
+use serde::Serialize;
+
+pub(crate) use self::{figures::Figures, sentences::sentences, table::table};
+use crate::{arm::Arm, load::Measured};
+
+/// Names of the phases, in their order.
+pub(crate) const STEADY: &str = "steady";
+pub(crate) const OVERLOAD: &str = "overload";
+pub(crate) const RECOVERY: &str = "recovery";
+
+/// How many times the capacity is offered in the overload.
+pub(crate) const OVERLOAD_FACTOR: f64 = 5.0;
+
+/// Everything that was measured.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Report {
+    /// 2xx responses per second of the plain service in a closed loop.
+    pub(crate) capacity_rps: Option<f64>,
+    pub(crate) arms: Arms,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Arms {
+    pub(crate) plain: Phases,
+    pub(crate) protected: Phases,
+}
+
+/// Phases that were not run are left out.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Phases {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) steady: Option<Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) overload: Option<Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recovery: Option<Figures>,
+}
+
+impl Report {
+    pub(crate) fn set(&mut self, arm: Arm, measured: &[Measured]) {
+        let phases = Phases::new(measured);
+        match arm {
+            Arm::Plain => self.arms.plain = phases,
+            Arm::Protected => self.arms.protected = phases,
+        }
+    }
+}
+
+impl Phases {
+    fn new(measured: &[Measured]) -> Self {
+        let find = |name| measured.iter().find(|measured| measured.phase.name == name);
+        let steady = find(STEADY).map(Figures::new);
+        let recovery = find(RECOVERY).map(|measured| {
+            let mut figures = Figures::new(measured);
+            let steady_p99 = steady.as_ref().and_then(|steady| steady.p99_s);
+            figures.recovered_after_s =
+                steady_p99.and_then(|p99| recovery::recovered_after(measured, p99));
+            figures
+        });
+        Self { overload: find(OVERLOAD).map(Figures::new), recovery, steady }
+    }
+
+    /// Names and figures in order, `None` where a phase was not run.
+    fn in_order(&self) -> [(&'static str, Option<&Figures>); 3] {
+        [
+            (STEADY, self.steady.as_ref()),
+            (OVERLOAD, self.overload.as_ref()),
+            (RECOVERY, self.recovery.as_ref()),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::load::{Answer, Answered, Phase, Request};
+
+    #[test]
+    fn the_json_has_the_promised_shape() {
+        let measured = Measured {
+            phase: Phase { name: OVERLOAD, duration: Duration::from_secs(2), rate: 2.0 },
+            lasted: Duration::from_secs(2),
+            requests: [
+                (Answer::Success, 0, 40),
+                (Answer::Rejected { reason: "queue_full".into() }, 500, 503),
+                (Answer::PoolTimeout, 1_000, 3_000),
+                // Answered after the phase: in p99, not in goodput.
+                (Answer::Success, 1_900, 2_100),
+            ]
+            .map(|(answer, due, at)| Request {
+                due: Duration::from_millis(due),
+                answered: Some(Answered { at: Duration::from_millis(at), answer }),
+            })
+            .into(),
+        };
+        let mut report = Report { capacity_rps: Some(100.0), ..Report::default() };
+        report.set(Arm::Protected, &[measured]);
+        let expected = json!({
+            "capacity_rps": 100.0,
+            "arms": {
+                "plain": {},
+                "protected": { "overload": {
+                    "offered_rps": 2.0,
+                    "goodput_rps": 0.5,
+                    "p50_s": 0.04,
+                    "p99_s": 0.2,
+                    "rejected_p99_s": 0.003,
+                    "pool_timeouts": 1,
+                    "failed": 0,
+                    "rejected": { "queue_full": 1 },
+                    "recovered_after_s": null,
+                }},
+            },
+        });
+        let mut found = serde_json::to_value(&report).expect("serializable");
+        // The histogram keeps three digits.
+        let figures = &mut found["arms"]["protected"]["overload"];
+        for name in ["p50_s", "p99_s", "rejected_p99_s"] {
+            let exact = figures[name].as_f64().expect("a number");
+            figures[name] = ((exact * 1e3).round() / 1e3).into();
+        }
+        assert_eq!(found, expected);
+    }
+}

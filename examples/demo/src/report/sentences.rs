@@ -1,0 +1,46 @@
+//! The comparison in words, from measured numbers only.
+
+use super::{Figures, OVERLOAD_FACTOR, Phases, Report};
+use crate::latency;
+
+/// Three sentences; fewer if not everything was measured.
+pub(crate) fn sentences(report: &Report) -> Vec<String> {
+    let (plain, protected) = (&report.arms.plain, &report.arms.protected);
+    let mut sentences = Vec::new();
+    if let (Some(capacity), Some(without), Some(with)) =
+        (report.capacity_rps, &plain.overload, &protected.overload)
+    {
+        let share = |figures: &Figures| 100.0 * figures.goodput_rps / capacity;
+        sentences.push(format!(
+            "Offered {OVERLOAD_FACTOR} times its capacity of {capacity:.0} requests/s, the plain service answered {:.0}/s ({:.0} % of capacity), the protected one {:.0}/s ({:.0} %).",
+            without.goodput_rps,
+            share(without),
+            with.goodput_rps,
+            share(with),
+        ));
+        sentences.push(format!(
+            "99 % of those answers took at most {} plain and {} protected, where 99 % of the rejections took at most {}.",
+            latency::shown(without.p99_s),
+            latency::shown(with.p99_s),
+            latency::shown(with.rejected_p99_s),
+        ));
+    }
+    if let (Some(without), Some(with)) = (&plain.recovery, &protected.recovery) {
+        let timeouts = |phases: &Phases| {
+            let figures = phases.in_order().into_iter().filter_map(|(_, figures)| figures);
+            figures.map(|figures| figures.pool_timeouts).sum::<u64>()
+        };
+        let recovered = |figures: &Figures| match figures.recovered_after_s {
+            Some(seconds) => format!("had recovered {seconds:.1} s after the overload"),
+            None => "had not recovered when the measurement ended".to_owned(),
+        };
+        sentences.push(format!(
+            "The plain service's pool timed out {} times and it {}; the protected one's {} times and it {}.",
+            timeouts(plain),
+            recovered(without),
+            timeouts(protected),
+            recovered(with),
+        ));
+    }
+    sentences
+}

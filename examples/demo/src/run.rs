@@ -1,0 +1,181 @@
+//! One run of the demo from the beginning to the end.
+
+use std::{
+    fs::{self, OpenOptions},
+    net::{Ipv4Addr, TcpListener},
+    path::Path,
+};
+
+use anyhow::{Context, Result};
+use floodway_exporter::Exporter;
+use floodway_metrics::Registry;
+use tokio::runtime::Handle;
+
+use crate::{
+    arguments::Arguments,
+    arm::Arm,
+    database::Database,
+    load::{Client, OpenLoop, Phase, closed_loop},
+    report::{self, OVERLOAD, OVERLOAD_FACTOR, RECOVERY, Report, STEADY},
+    server::Server,
+    stop::Stop,
+};
+
+/// Well within what the service can do.
+const STEADY_FACTOR: f64 = 0.5;
+
+/// A service so slow that nothing can be measured is offered at least this many requests per
+/// second: arrivals need a rate.
+const MIN_RATE: f64 = 1.0;
+
+/// Runs the demo; `server` are the threads of the services. Leaves nothing behind, also when it
+/// fails or is stopped.
+pub(crate) async fn run(arguments: &Arguments, server: &Handle, stop: &Stop) -> Result<()> {
+    let listener = listen(arguments.port)?;
+    if let Some(path) = &arguments.json {
+        check_writable(path)?;
+    }
+    let database = Database::create(arguments.database_url.as_deref()).await?;
+    let demo = Demo {
+        arguments,
+        server,
+        stop,
+        listener,
+        exporter: Exporter::new(Registry::global()).with_facade()?,
+        database: &database,
+    };
+    let outcome = demo.run().await;
+    let removed = database.remove().await;
+    outcome.and(removed)
+}
+
+/// Listens before anything else, so that a port in use is known at once; both services use it.
+fn listen(port: Option<u16>) -> Result<TcpListener> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0))).with_context(
+        || match port {
+            Some(port) => format!("--port {port}: cannot listen on 127.0.0.1:{port}"),
+            None => "no free port on 127.0.0.1".to_owned(),
+        },
+    )?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn check_writable(path: &Path) -> Result<()> {
+    // Not truncated: if the run fails, an earlier report is still there.
+    OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(path)
+        .map(drop)
+        .with_context(|| format!("--json {}: cannot write", path.display()))
+}
+
+struct Demo<'a> {
+    arguments: &'a Arguments,
+    server: &'a Handle,
+    stop: &'a Stop,
+    listener: TcpListener,
+    exporter: Exporter,
+    database: &'a Database,
+}
+
+impl Demo<'_> {
+    async fn run(&self) -> Result<()> {
+        let orders = self.arguments.orders;
+        eprintln!("filling the table with {orders} orders");
+        tokio::select! {
+            filled = self.database.fill(orders) => filled?,
+            () = self.stop.requested() => return Ok(()),
+        }
+        if self.arguments.serve {
+            return self.serve().await;
+        }
+        let report = self.compare().await?;
+        println!("{}", report::table(&report));
+        for sentence in report::sentences(&report) {
+            println!("{sentence}");
+        }
+        if let Some(path) = &self.arguments.json {
+            let json = serde_json::to_string_pretty(&report)?;
+            fs::write(path, json + "\n")
+                .with_context(|| format!("--json {}: cannot write", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Serves without load.
+    async fn serve(&self) -> Result<()> {
+        let server = self.start(Arm::Protected).await?;
+        let url = format!("http://{}", server.address());
+        println!("POST {url}/orders");
+        println!("GET  {url}/orders/1");
+        println!("GET  {url}/customers/1/summary");
+        println!("GET  {url}/metrics");
+        println!("Ctrl-C ends");
+        self.stop.requested().await;
+        server.stop().await
+    }
+
+    async fn compare(&self) -> Result<Report> {
+        let mut report = Report::default();
+        for arm in [Arm::Plain, Arm::Protected] {
+            if self.stop.is_requested() {
+                break;
+            }
+            let server = self.start(arm).await?;
+            let client = Client::new(server.address())?;
+            if arm == Arm::Plain {
+                report.capacity_rps = self.capacity(&client).await;
+            }
+            if let Some(capacity) = report.capacity_rps {
+                let phases = self.phases(capacity);
+                let open_loop = OpenLoop::new(arm, client, self.stop.clone());
+                let measured =
+                    open_loop.run(&phases, self.arguments.orders, self.arguments.seed).await;
+                report.set(arm, &measured);
+            }
+            server.stop().await?;
+        }
+        Ok(report)
+    }
+
+    /// A service on a pool of its own.
+    async fn start(&self, arm: Arm) -> Result<Server> {
+        Server::start(
+            self.server,
+            self.listener.try_clone()?,
+            arm,
+            self.database.pool(),
+            self.database.last_order().await?,
+            self.exporter.routes(),
+        )
+        .await
+    }
+
+    async fn capacity(&self, client: &Client) -> Option<f64> {
+        let Arguments { orders, seed, .. } = *self.arguments;
+        let durations = self.arguments.durations();
+        eprintln!("measuring the capacity of the plain service");
+        let capacity =
+            closed_loop(client, orders, seed, durations.warm_up, durations.capacity, self.stop)
+                .await?;
+        eprintln!("capacity {capacity:.0} requests/s");
+        Some(capacity)
+    }
+
+    fn phases(&self, capacity: f64) -> [Phase; 3] {
+        let durations = self.arguments.durations();
+        let phase = |name, duration, factor: f64| Phase {
+            name,
+            duration,
+            rate: (factor * capacity).max(MIN_RATE),
+        };
+        [
+            phase(STEADY, durations.steady, STEADY_FACTOR),
+            phase(OVERLOAD, durations.overload, OVERLOAD_FACTOR),
+            phase(RECOVERY, durations.recovery, STEADY_FACTOR),
+        ]
+    }
+}

@@ -1,0 +1,110 @@
+//! The service: the same routes with and without Floodway.
+
+mod access;
+mod answer;
+mod routes;
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context, Result, anyhow};
+use axum::{Router, serve::ListenerExt};
+use floodway::{Limiter, PoolLimiter, Queue};
+use floodway_pool::SqlxPool;
+use floodway_tower::{LimiterLayer, http};
+use sqlx::AnyPool;
+use tokio::{net::TcpListener, runtime::Handle, sync::oneshot, task::JoinHandle, time::timeout};
+
+use self::{access::Access, routes::Service};
+use crate::{arm::Arm, database::POOL_SIZE};
+
+/// As many may wait as are served in half of the longest wait, so that mostly the refused, and
+/// not the admitted, feel the overload.
+const QUEUE_CAPACITY: usize = 4 * POOL_SIZE as usize;
+
+const MAX_WAIT: Duration = Duration::from_millis(250);
+
+/// How long the last answers may take when the service stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A running service.
+#[derive(Debug)]
+pub(crate) struct Server {
+    address: SocketAddr,
+    pool: AnyPool,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    /// Serves on `listener`, on the threads of `runtime`, with connections from `pool`.
+    /// `last_order` is the highest id in the table; `metrics` are the routes that show them.
+    pub(crate) async fn start(
+        runtime: &Handle,
+        listener: std::net::TcpListener,
+        arm: Arm,
+        pool: AnyPool,
+        last_order: i64,
+        metrics: Router,
+    ) -> Result<Self> {
+        let start = async move {
+            let listener = TcpListener::from_std(listener)?;
+            let address = listener.local_addr()?;
+            let api = match arm {
+                Arm::Plain => routes::api(Service::new(Access::Plain(pool.clone()), last_order)),
+                Arm::Protected => protected(pool.clone(), last_order)?,
+            };
+            let router = api.merge(metrics);
+            let (stop, stopped) = oneshot::channel();
+            // Answers are small and must not wait for acknowledgements.
+            let listener = listener.tap_io(|stream| {
+                let _ = stream.set_nodelay(true);
+            });
+            let task = tokio::spawn(async move {
+                axum::serve(listener, router)
+                    .with_graceful_shutdown(async {
+                        let _ = stopped.await;
+                    })
+                    .await
+            });
+            Ok::<_, anyhow::Error>(Self { address, pool, stop, task })
+        };
+        runtime
+            .spawn(start)
+            .await
+            .map_err(|error| anyhow!(error))?
+            .with_context(|| format!("cannot start the {arm} service"))
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Lets the last answers out and closes the pool.
+    pub(crate) async fn stop(self) -> Result<()> {
+        let _ = self.stop.send(());
+        let abort = self.task.abort_handle();
+        if let Ok(ended) = timeout(STOP_TIMEOUT, self.task).await {
+            ended??;
+        } else {
+            abort.abort();
+        }
+        // Those that hold a connection give it back when they are done with it, not sooner.
+        let _ = timeout(STOP_TIMEOUT, self.pool.close()).await;
+        Ok(())
+    }
+}
+
+/// All that it takes: a limiter at the pool, and one under the same ceiling at the door, so that
+/// what the pool cannot serve is refused before it has cost anything.
+fn protected(pool: AnyPool, last_order: i64) -> Result<Router> {
+    let connections = PoolLimiter::builder("orders-db", SqlxPool::new(pool)).reserved(1).build()?;
+    let requests = Limiter::builder("orders-http")
+        .queue(Queue::fifo().capacity(QUEUE_CAPACITY).max_wait(MAX_WAIT))
+        .ceiling(connections.ceiling())
+        .build()?;
+    let service = Service::new(Access::Protected(connections), last_order);
+    let layer = LimiterLayer::new(requests)
+        .classify(http::HttpStatus::default())
+        .respond(http::service_unavailable);
+    Ok(routes::api(service).route_layer(layer))
+}

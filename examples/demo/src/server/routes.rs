@@ -1,0 +1,122 @@
+//! The routes and their handlers, written once for both services.
+
+use std::{
+    ops::RangeInclusive,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use axum::{
+    Json, Router,
+    extract::{
+        Path, State,
+        rejection::{JsonRejection, PathRejection},
+    },
+    http::StatusCode,
+    routing::{get, post},
+};
+use serde::Serialize;
+
+use super::{
+    access::{Access, Connection, NoConnection},
+    answer::Refusal,
+};
+use crate::orders::{self, CUSTOMERS, MONTHS, NewOrder, Order, PRODUCTS, Summary};
+
+const POOL_TIMEOUTS: &str = "demo_pool_timeouts_total";
+
+/// What all handlers share.
+#[derive(Debug)]
+pub(super) struct Service {
+    access: Access,
+    /// Ids are given out here, because databases spell self-numbering columns differently.
+    last_order: AtomicI64,
+}
+
+#[derive(Debug, Serialize)]
+struct Created {
+    id: i64,
+}
+
+type Shared = State<Arc<Service>>;
+
+pub(super) fn api(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/orders", post(create))
+        .route("/orders/{id}", get(find))
+        .route("/customers/{id}/summary", get(summary))
+        .with_state(service)
+}
+
+async fn create(
+    State(service): Shared,
+    order: Result<Json<NewOrder>, JsonRejection>,
+) -> Result<(StatusCode, Json<Created>), Refusal> {
+    let Json(order) = order?;
+    validate(&order)?;
+    let id = service.last_order.fetch_add(1, Ordering::Relaxed) + 1;
+    let mut connection = service.connection().await?;
+    orders::insert(&mut connection, id, &order).await?;
+    Ok((StatusCode::CREATED, Json(Created { id })))
+}
+
+async fn find(
+    State(service): Shared,
+    id: Result<Path<i64>, PathRejection>,
+) -> Result<Json<Order>, Refusal> {
+    let Path(id) = id?;
+    let mut connection = service.connection().await?;
+    let order = orders::find(&mut connection, id).await?;
+    order.map(Json).ok_or(Refusal::NotFound { what: "order", id })
+}
+
+async fn summary(
+    State(service): Shared,
+    id: Result<Path<i64>, PathRejection>,
+) -> Result<Json<Summary>, Refusal> {
+    let Path(id) = id?;
+    let mut connection = service.connection().await?;
+    let summary = orders::summary(&mut connection, id).await?;
+    summary.map(Json).ok_or(Refusal::NotFound { what: "customer", id })
+}
+
+fn validate(order: &NewOrder) -> Result<(), Refusal> {
+    let check = |field, value, range: RangeInclusive<i64>| {
+        if range.contains(&value) {
+            return Ok(());
+        }
+        Err(Refusal::OutOfRange { field, value, min: *range.start(), max: *range.end() })
+    };
+    check("customer_id", order.customer_id, 1..=CUSTOMERS)?;
+    check("product_id", order.product_id, 1..=PRODUCTS)?;
+    check("month", order.month, 1..=MONTHS)?;
+    check("quantity", order.quantity, 1..=1_000)?;
+    check("unit_price_cents", order.unit_price_cents, 1..=1_000_000)
+}
+
+impl Service {
+    pub(super) fn new(access: Access, last_order: i64) -> Arc<Self> {
+        metrics::describe_counter!(
+            POOL_TIMEOUTS,
+            "Requests to which the pool gave no connection in time."
+        );
+        // Zero is a number too: a counter that appears with its first event hides that event from
+        // rates.
+        metrics::counter!(POOL_TIMEOUTS).increment(0);
+        Arc::new(Self { access, last_order: AtomicI64::new(last_order) })
+    }
+
+    async fn connection(&self) -> Result<Connection, Refusal> {
+        self.access.connection().await.map_err(|error| match error {
+            NoConnection::Rejected(rejected) => Refusal::Rejected(rejected),
+            NoConnection::Timeout => {
+                // The application's own metrics stand on the same page as Floodway's.
+                metrics::counter!(POOL_TIMEOUTS).increment(1);
+                Refusal::PoolTimeout
+            }
+            NoConnection::Failed(error) => Refusal::Failed(error),
+        })
+    }
+}

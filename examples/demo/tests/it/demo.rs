@@ -1,0 +1,84 @@
+//! A started demo, and what it said.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, ChildStdout, Command, Output, Stdio},
+};
+
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_floodway-demo"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Runs the demo to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("the demo starts")
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A demo that runs in the background; killed on drop.
+pub(crate) struct Running {
+    child: Child,
+}
+
+impl Running {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let child = command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the demo starts");
+        Self { child }
+    }
+
+    /// Its standard output, line by line.
+    pub(crate) fn lines(&mut self) -> BufReader<ChildStdout> {
+        BufReader::new(self.child.stdout.take().expect("not taken before"))
+    }
+
+    /// Reads standard error until a line contains `part`.
+    pub(crate) fn wait_for(&mut self, part: &str) {
+        let mut lines = BufReader::new(self.child.stderr.as_mut().expect("piped"));
+        let mut line = String::new();
+        while !line.contains(part) {
+            line.clear();
+            let bytes = lines.read_line(&mut line).expect("text");
+            assert!(bytes > 0, "the demo ended before it said {part:?}");
+        }
+    }
+
+    /// Sends what Ctrl-C sends.
+    pub(crate) fn interrupt(&self) {
+        let sent = Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status()
+            .expect("kill is installed");
+        assert!(sent.success());
+    }
+
+    /// Waits for its end: exit code and the rest of standard output.
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        if let Some(mut stdout) = self.child.stdout.take() {
+            stdout.read_to_string(&mut said).expect("text");
+        }
+        let status = self.child.wait().expect("the demo ends");
+        (status.code(), said)
+    }
+}
+
+/// A failed test leaves no process behind.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,6 @@
+//! Runs the program as a user does.
+
+mod demo;
+mod errors;
+mod measure;
+mod serve;

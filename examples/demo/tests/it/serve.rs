@@ -1,0 +1,78 @@
+//! `--serve`: the protected service without load.
+
+use std::{
+    io::{BufRead, Read, Write},
+    net::TcpStream,
+};
+
+use crate::demo::Running;
+
+/// Status and body of an answer.
+fn exchange(address: &str, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("the service listens");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("text");
+    let status = answer[9..12].parse().expect("a status");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    (status, body.to_owned())
+}
+
+fn get(address: &str, path: &str) -> (u16, String) {
+    exchange(address, &format!("GET {path} HTTP/1.1\r\nhost: demo\r\nconnection: close\r\n\r\n"))
+}
+
+fn post(address: &str, body: &str) -> (u16, String) {
+    let length = body.len();
+    exchange(
+        address,
+        &format!(
+            "POST /orders HTTP/1.1\r\nhost: demo\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        ),
+    )
+}
+
+fn check(answer: &(u16, String), status: u16, parts: &[&str]) {
+    assert_eq!(answer.0, status, "{}", answer.1);
+    for part in parts {
+        assert!(answer.1.contains(part), "{part:?} is not in:\n{}", answer.1);
+    }
+}
+
+#[test]
+fn every_route_answers_and_names_what_is_wrong() {
+    let mut demo = Running::start(&["--serve", "--orders", "2000"]);
+    let mut lines = demo.lines();
+    let mut line = String::new();
+    lines.read_line(&mut line).expect("the URLs are printed");
+    let url = line.trim().strip_prefix("POST http://").expect("the URL of the orders");
+    let address = url.strip_suffix("/orders").expect("the URL of the orders");
+
+    let order = r#"{"customer_id":1,"product_id":2,"month":3,"quantity":4,"unit_price_cents":5}"#;
+    check(&post(address, order), 201, &[r#"{"id":2001}"#]);
+    check(&get(address, "/orders/2001"), 200, &[r#""quantity":4"#]);
+    check(&get(address, "/customers/1/summary"), 200, &["\"months\"", "\"top_products\""]);
+
+    check(&post(address, r#"{"customer_id":"#), 400, &["\"malformed\""]);
+    let without_number = order.replace('4', r#""four""#);
+    check(&post(address, &without_number), 400, &["quantity", "four"]);
+    let too_many = order.replace('4', "4000");
+    check(&post(address, &too_many), 400, &[r#""field":"quantity""#, r#""value":4000"#]);
+    check(&get(address, "/orders/7000"), 404, &["order 7000"]);
+    check(&get(address, "/orders/first"), 400, &["first"]);
+    check(&get(address, "/customers/7000/summary"), 404, &["customer 7000"]);
+
+    check(
+        &get(address, "/metrics"),
+        200,
+        &[
+            r#"floodway_limiter_limit{limiter="orders-http"} 7"#,
+            "orders-db",
+            "demo_pool_timeouts_total 0",
+        ],
+    );
+
+    demo.interrupt();
+    let (code, _) = demo.end();
+    assert_eq!(code, Some(0));
+}
