@@ -17,9 +17,9 @@ use tokio::{net::TcpListener, runtime::Handle, sync::oneshot, task::JoinHandle, 
 use self::{access::Access, routes::Service};
 use crate::{arm::Arm, database::POOL_SIZE};
 
-/// As many may wait as are served in half of the longest wait, so that mostly the refused, and
-/// not the admitted, feel the overload.
-const QUEUE_CAPACITY: usize = 4 * POOL_SIZE as usize;
+/// Two rounds of the pool: enough to keep it busy between bursts, and so few that their turn comes
+/// well before [`MAX_WAIT`]. Who is refused is then refused on arrival.
+const QUEUE_CAPACITY: usize = 2 * POOL_SIZE as usize;
 
 const MAX_WAIT: Duration = Duration::from_millis(250);
 
