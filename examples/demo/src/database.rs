@@ -23,8 +23,8 @@ pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Readers and the writer do not block each other, and two writers wait. Pages are read where they
-/// are mapped: SQLite's page cache has one lock for all connections of a process, on which eight
-/// of them spent more time than in their queries.
+/// are mapped: SQLite's page cache has a lock that all connections of a process share, which shows
+/// in profiles of eight of them.
 const SQLITE_SETUP: &str = "
     PRAGMA busy_timeout = 5000;
     PRAGMA journal_mode = WAL;

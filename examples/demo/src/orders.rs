@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{AnyConnection, Result};
 
 /// Few, so that the summary of one aggregates thousands of orders.
-pub(crate) const CUSTOMERS: i64 = 29;
+pub(crate) const CUSTOMERS: i64 = 10;
 
 pub(crate) const PRODUCTS: i64 = 499;
 

@@ -21,8 +21,10 @@ pub(crate) const OVERLOAD_FACTOR: f64 = 5.0;
 /// Everything that was measured.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
-    /// 2xx responses per second of the plain service in a closed loop.
+    /// 2xx responses per second of the plain service in a closed loop: the mean of all samples.
     pub(crate) capacity_rps: Option<f64>,
+    /// Before, between and after the two services.
+    pub(crate) capacity_samples_rps: Vec<f64>,
     pub(crate) arms: Arms,
 }
 
@@ -44,6 +46,12 @@ pub(crate) struct Phases {
 }
 
 impl Report {
+    pub(crate) fn add_capacity(&mut self, capacity: f64) {
+        let samples = &mut self.capacity_samples_rps;
+        samples.push(capacity);
+        self.capacity_rps = Some(samples.iter().sum::<f64>() / samples.len() as f64);
+    }
+
     pub(crate) fn set(&mut self, arm: Arm, measured: &[Measured]) {
         let phases = Phases::new(measured);
         match arm {
@@ -55,16 +63,17 @@ impl Report {
 
 impl Phases {
     fn new(measured: &[Measured]) -> Self {
-        let find = |name| measured.iter().find(|measured| measured.phase.name == name);
-        let steady = find(STEADY).map(Figures::new);
-        let recovery = find(RECOVERY).map(|measured| {
-            let mut figures = Figures::new(measured);
+        let find = |name| measured.iter().position(|measured| measured.phase.name == name);
+        let figures = |name| find(name).map(|index| Figures::new(measured, index));
+        let steady = figures(STEADY);
+        let recovery = find(RECOVERY).map(|index| {
+            let mut figures = Figures::new(measured, index);
             let steady_p99 = steady.as_ref().and_then(|steady| steady.p99_s);
             figures.recovered_after_s =
-                steady_p99.and_then(|p99| recovery::recovered_after(measured, p99));
+                steady_p99.and_then(|p99| recovery::recovered_after(&measured[index], p99));
             figures
         });
-        Self { overload: find(OVERLOAD).map(Figures::new), recovery, steady }
+        Self { overload: figures(OVERLOAD), recovery, steady }
     }
 
     /// Names and figures in order, `None` where a phase was not run.
@@ -104,10 +113,13 @@ mod tests {
             })
             .into(),
         };
-        let mut report = Report { capacity_rps: Some(100.0), ..Report::default() };
+        let mut report = Report::default();
+        report.add_capacity(90.0);
+        report.add_capacity(110.0);
         report.set(Arm::Protected, &[measured]);
         let expected = json!({
             "capacity_rps": 100.0,
+            "capacity_samples_rps": [90.0, 110.0],
             "arms": {
                 "plain": {},
                 "protected": { "overload": {

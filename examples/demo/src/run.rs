@@ -120,23 +120,25 @@ impl Demo<'_> {
 
     async fn compare(&self) -> Result<Report> {
         let mut report = Report::default();
+        let Some(capacity) = self.capacity().await? else {
+            return Ok(report);
+        };
+        report.add_capacity(capacity);
+        // Both services are offered the same, whatever the later measurements say.
+        let phases = self.phases(capacity);
         for arm in [Arm::Plain, Arm::Protected] {
-            if self.stop.is_requested() {
-                break;
-            }
             let server = self.start(arm).await?;
             let client = Client::new(server.address())?;
-            if arm == Arm::Plain {
-                report.capacity_rps = self.capacity(&client).await;
-            }
-            if let Some(capacity) = report.capacity_rps {
-                let phases = self.phases(capacity);
-                let open_loop = OpenLoop::new(arm, client, self.stop.clone());
-                let measured =
-                    open_loop.run(&phases, self.arguments.orders, self.arguments.seed).await;
-                report.set(arm, &measured);
-            }
+            let open_loop = OpenLoop::new(arm, client, self.stop.clone());
+            let measured = open_loop.run(&phases, self.arguments.orders, self.arguments.seed).await;
+            report.set(arm, &measured);
             server.stop().await?;
+            // Again after each service, because the speed of a shared machine moves within
+            // seconds: the goodput of each lies between two measurements.
+            match self.capacity().await? {
+                Some(capacity) => report.add_capacity(capacity),
+                None => break,
+            }
         }
         Ok(report)
     }
@@ -154,15 +156,22 @@ impl Demo<'_> {
         .await
     }
 
-    async fn capacity(&self, client: &Client) -> Option<f64> {
+    /// What the plain service can do now; `None` if interrupted.
+    async fn capacity(&self) -> Result<Option<f64>> {
+        if self.stop.is_requested() {
+            return Ok(None);
+        }
+        let server = self.start(Arm::Plain).await?;
+        let client = Client::new(server.address())?;
         let Arguments { orders, seed, .. } = *self.arguments;
         let durations = self.arguments.durations();
-        eprintln!("measuring the capacity of the plain service");
-        let capacity =
-            closed_loop(client, orders, seed, durations.warm_up, durations.capacity, self.stop)
-                .await?;
-        eprintln!("capacity {capacity:.0} requests/s");
-        Some(capacity)
+        let (warm_up, duration) = (durations.warm_up, durations.capacity);
+        let capacity = closed_loop(&client, orders, seed, warm_up, duration, self.stop).await;
+        server.stop().await?;
+        if let Some(capacity) = capacity {
+            eprintln!("capacity of the plain service: {capacity:.0}/s");
+        }
+        Ok(capacity)
     }
 
     fn phases(&self, capacity: f64) -> [Phase; 3] {

@@ -17,9 +17,9 @@ use tokio::{net::TcpListener, runtime::Handle, sync::oneshot, task::JoinHandle, 
 use self::{access::Access, routes::Service};
 use crate::{arm::Arm, database::POOL_SIZE};
 
-/// Two rounds of the pool: enough to keep it busy between bursts, and so few that their turn comes
+/// One round of the pool: enough to keep it busy between bursts, and so few that their turn comes
 /// well before [`MAX_WAIT`]. Who is refused is then refused on arrival.
-const QUEUE_CAPACITY: usize = 2 * POOL_SIZE as usize;
+const QUEUE_CAPACITY: usize = POOL_SIZE as usize;
 
 const MAX_WAIT: Duration = Duration::from_millis(250);
 

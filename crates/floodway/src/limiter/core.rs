@@ -27,7 +27,7 @@ use super::{
     permit::Granted,
     queue::{Queue, WaitQueue},
     rejected::{RejectReason, Rejected},
-    state::{ONE_IN_FLIGHT, State},
+    state::{MAX_PERMITS, ONE_IN_FLIGHT, State},
 };
 use crate::{
     Clock, Outcome,
@@ -191,8 +191,12 @@ impl Source for Core {
         let state = self.state();
         let (limit_min, limit_max) = {
             let control = self.control();
-            // A limit without bounds moves only by hand: it is its own range.
-            let own = control.algorithm.limit() as u32;
+            // A limit without bounds moves only by hand: it is its own range. Where ceilings alone
+            // decide, the least of them is.
+            let own = match control.algorithm.limit() as u32 {
+                MAX_PERMITS => state.limit(),
+                own => own,
+            };
             control.bounds.unwrap_or((own, own))
         };
         let levels = Levels {

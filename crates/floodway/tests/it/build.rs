@@ -7,6 +7,8 @@ use floodway::{
     Registry,
 };
 
+use floodway_metrics::catalogue::limiter as metrics;
+
 use crate::support::{Bench, ms};
 
 /// Builds `name` as described and compares the error's message.
@@ -64,6 +66,7 @@ fn a_name_is_used_once_per_registry_and_freed_with_the_limiter() {
 fn ceilings_alone_are_enough() {
     let bench = Bench::new(|b| b.ceiling(Ceiling::new(7)));
     bench.check(7, 0, 0);
+    assert_eq!(bench.number(&metrics::LIMIT_MAX, &[]), 7.0);
 }
 
 #[test]

@@ -36,8 +36,13 @@ pub(crate) struct Request {
 impl Request {
     /// From when it was due until it was answered, if with a 2xx.
     pub(crate) fn success_latency(&self) -> Option<Duration> {
+        Some(self.success_at()?.saturating_sub(self.due))
+    }
+
+    /// When it was answered with a 2xx, from the beginning of the phase.
+    pub(crate) fn success_at(&self) -> Option<Duration> {
         let answered = self.answered.as_ref()?;
-        (answered.answer == Answer::Success).then(|| answered.at.saturating_sub(self.due))
+        (answered.answer == Answer::Success).then_some(answered.at)
     }
 }
 

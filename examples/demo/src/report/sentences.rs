@@ -1,6 +1,6 @@
 //! The comparison in words, from measured numbers only.
 
-use super::{Figures, OVERLOAD_FACTOR, Phases, Report};
+use super::{Figures, Phases, Report};
 use crate::latency;
 
 /// Three sentences; fewer if not everything was measured.
@@ -12,7 +12,8 @@ pub(crate) fn sentences(report: &Report) -> Vec<String> {
     {
         let share = |figures: &Figures| 100.0 * figures.goodput_rps / capacity;
         sentences.push(format!(
-            "Offered {OVERLOAD_FACTOR} times its capacity of {capacity:.0} requests/s, the plain service answered {:.0}/s ({:.0} % of capacity), the protected one {:.0}/s ({:.0} %).",
+            "Offered {:.1} times its capacity of {capacity:.0} requests/s, the plain service answered {:.0}/s ({:.0} % of capacity), the protected one {:.0}/s ({:.0} %).",
+            with.offered_rps / capacity,
             without.goodput_rps,
             share(without),
             with.goodput_rps,
