@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 use floodway_exporter::Exporter;
 use floodway_metrics::Registry;
-use tokio::runtime::Handle;
+use tokio::{net::TcpSocket, runtime::Handle};
 
 use crate::{
     arguments::Arguments,
@@ -49,16 +49,22 @@ pub(crate) async fn run(arguments: &Arguments, server: &Handle, stop: &Stop) -> 
     outcome.and(removed)
 }
 
+/// Connections that may wait to be accepted. The standard library's 128 overflow when thousands of
+/// requests need new connections at once, and each that is dropped comes back a second later.
+const BACKLOG: u32 = 4_096;
+
 /// Listens before anything else, so that a port in use is known at once; both services use it.
 fn listen(port: Option<u16>) -> Result<TcpListener> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0))).with_context(
-        || match port {
-            Some(port) => format!("--port {port}: cannot listen on 127.0.0.1:{port}"),
-            None => "no free port on 127.0.0.1".to_owned(),
-        },
-    )?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    let listen = || {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0)).into())?;
+        socket.listen(BACKLOG)?.into_std()
+    };
+    listen().with_context(|| match port {
+        Some(port) => format!("--port {port}: cannot listen on 127.0.0.1:{port}"),
+        None => "no free port on 127.0.0.1".to_owned(),
+    })
 }
 
 fn check_writable(path: &Path) -> Result<()> {
