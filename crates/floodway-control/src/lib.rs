@@ -13,7 +13,7 @@ mod pool;
 mod sample;
 mod window;
 
-pub use limit::{Aimd, Decision, Fixed, LimitAlgorithm};
+pub use limit::{Aimd, Decision, Fixed, InvalidParameter, LimitAlgorithm};
 pub use pool::{PoolCeiling, PoolUse};
 pub use sample::{Outcome, Sample};
 pub use window::{Window, WindowCollector, WindowConfig};

@@ -93,8 +93,8 @@ impl WindowCollector {
     /// Adds a sample that ended at `now` (since any fixed origin) and returns the window that it
     /// closes, if it does.
     ///
-    /// A window opens when its first sample *began*, so a window never covers less time than its
-    /// samples ran. Samples with [`Outcome::Ignore`] are skipped.
+    /// A window opens when the earliest of its samples *began*, so it never covers less time than
+    /// any of them ran. Samples with [`Outcome::Ignore`] are skipped.
     pub fn record(&mut self, now: Duration, sample: Sample) -> Option<Window> {
         if sample.outcome == Outcome::Ignore {
             return None;
@@ -107,6 +107,7 @@ impl WindowCollector {
             min_latency: Duration::MAX,
             max_in_flight: 0,
         });
+        open.since = open.since.min(now.saturating_sub(sample.latency));
         open.max_in_flight = open.max_in_flight.max(sample.in_flight);
         if sample.outcome == Outcome::Success {
             open.successes += 1;

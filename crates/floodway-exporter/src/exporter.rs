@@ -2,7 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, http::header, response::IntoResponse, routing::get};
+use axum::{
+    Router,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
 use floodway_metrics::{
     Buckets, Collector, ComponentKind, Histogram, Registry, Source,
     catalogue::exporter as catalogue,
@@ -64,7 +69,8 @@ impl Exporter {
     ///
     /// # Errors
     ///
-    /// If the process has a recorder already, or this is not called inside a tokio runtime.
+    /// If the process has a recorder already, this is not called inside a tokio runtime, or the
+    /// recorder refuses the buckets.
     pub fn with_facade(self) -> Result<Self, FacadeError> {
         let runtime = Handle::try_current().map_err(|_| FacadeError::NoRuntime)?;
         let buckets: Vec<f64> = Buckets::DURATIONS.upper_bounds().collect();
@@ -112,8 +118,11 @@ impl Exporter {
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let exporter = self.clone();
         let page = async move || {
-            let page = spawn_blocking(move || exporter.render()).await.unwrap_or_default();
-            ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response()
+            match spawn_blocking(move || exporter.render()).await {
+                Ok(page) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response(),
+                // A component panicked. An empty page would look like a healthy scrape.
+                Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            }
         };
         Router::new().route("/metrics", get(page))
     }

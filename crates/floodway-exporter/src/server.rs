@@ -23,6 +23,10 @@ impl Exporter {
     /// # Errors
     ///
     /// If `addr` cannot be bound, for example because the port is in use.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future before it is ready serves nothing.
     pub async fn serve(&self, addr: SocketAddr) -> Result<Server, ServeError> {
         let bound = TcpListener::bind(addr).await;
         let listener = bound.map_err(|source| ServeError { addr, source })?;
@@ -45,6 +49,10 @@ impl Server {
     }
 
     /// Lets running scrapes finish and stops.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the server all the same, without waiting for it.
     pub async fn shutdown(mut self) {
         self.stop = None;
         // It ends with an error only if its runtime does.

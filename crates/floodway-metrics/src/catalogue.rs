@@ -46,6 +46,7 @@ pub static CATALOGUE: &[&Metric] = &[
 
 /// One metric: what it is called, what it means, and every label value it can have.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Metric {
     /// The full name, as exported.
     pub name: &'static str,
@@ -161,6 +162,7 @@ impl Unit {
 
 /// A label with every value it can have.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Label {
     /// The name.
     pub name: &'static str,

@@ -1,5 +1,8 @@
 //! What can be wrong with a configuration, at build time or while running.
 
+use std::time::Duration;
+
+use floodway_control::InvalidParameter;
 use floodway_metrics::RegisterError;
 
 /// Why a limiter or pool limiter could not be built.
@@ -26,9 +29,18 @@ pub enum BuildError {
         /// The upper bound.
         max: u32,
     },
-    /// The queue has room but nobody may wait in it.
-    #[error("queue max_wait: 0 s lets nobody wait; use Queue::none() to refuse at once")]
-    NoWait,
+    /// Nobody may wait in the queue, or for longer than a day.
+    #[error(
+        "queue max_wait: {max_wait:?} is out of range, expected more than 0 s and at most 24 h; \
+         Queue::none() refuses at once"
+    )]
+    MaxWait {
+        /// What it was given.
+        max_wait: Duration,
+    },
+    /// The algorithm has a parameter that it cannot work with.
+    #[error(transparent)]
+    Algorithm(#[from] InvalidParameter),
     /// Nothing says what the limit is.
     #[error("limit: not set; call limit, algorithm or ceiling")]
     NoLimit,

@@ -32,7 +32,7 @@ mod sync;
 pub use clock::Clock;
 pub use error::{BuildError, LimitError};
 pub use floodway_control::{
-    Aimd, Decision, Fixed, LimitAlgorithm, Outcome, Sample, Window, WindowConfig,
+    Aimd, Decision, Fixed, InvalidParameter, LimitAlgorithm, Outcome, Sample, Window, WindowConfig,
 };
 pub use floodway_metrics::Registry;
 pub use limiter::{

@@ -79,6 +79,10 @@ impl Limiter {
     /// [`Rejected`] if the queue is full, the wait exceeded [`Queue::max_wait`], or the limiter
     /// was closed.
     ///
+    /// # Panics
+    ///
+    /// If it has to wait outside a tokio runtime with time enabled.
+    ///
     /// # Cancel safety
     ///
     /// Dropping the future gives up the place in the queue, and gives back a permit that was
@@ -145,7 +149,7 @@ impl Limiter {
     ///
     /// # Errors
     ///
-    /// If `limit` is outside the bounds given at build time (1 to [`MAX_PERMITS`] if none were).
+    /// If `limit` is outside the bounds; see [`LimiterBuilder::bounds`].
     pub fn set_limit(&self, limit: u32) -> Result<(), LimitError> {
         self.core.set_limit(limit)
     }

@@ -35,15 +35,9 @@ pub(crate) async fn run(arguments: &Arguments, server: &Handle, stop: &Stop) -> 
     if let Some(path) = &arguments.json {
         check_writable(path)?;
     }
+    let exporter = Exporter::new(Registry::global()).with_facade()?;
     let database = Database::create(arguments.database_url.as_deref()).await?;
-    let demo = Demo {
-        arguments,
-        server,
-        stop,
-        listener,
-        exporter: Exporter::new(Registry::global()).with_facade()?,
-        database: &database,
-    };
+    let demo = Demo { arguments, server, stop, listener, exporter, database: &database };
     let outcome = demo.run().await;
     let removed = database.remove().await;
     outcome.and(removed)

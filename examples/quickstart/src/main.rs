@@ -1,4 +1,4 @@
-//! A service that runs 8 reports at once, lets 32 wait and refuses the rest, with a metrics page.
+//! A service that runs 8 reports at once, lets 16 wait and refuses the rest, with a metrics page.
 #![expect(clippy::print_stdout, reason = "says where it listens")]
 
 use std::{env, time::Duration};
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let queue = Queue::fifo().capacity(32).max_wait(Duration::from_millis(250));
+    let queue = Queue::fifo().capacity(16).max_wait(Duration::from_millis(250));
     let limiter = Limiter::builder("reports").limit(8).queue(queue).build()?;
 
     // A 503 with Retry-After for who is refused; outcomes by status for the metrics.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Decision, LimitAlgorithm, Window, WindowConfig};
+use crate::{Decision, InvalidParameter, LimitAlgorithm, Window, WindowConfig};
 
 /// Adds one after a good window, multiplies by a factor after a bad one.
 ///
@@ -38,18 +38,18 @@ impl Aimd {
         }
     }
 
-    /// What a bad window multiplies the limit by. Values outside 0.5..=0.99 are moved to the
-    /// nearer end: below, one window halves the service; above, it never backs off.
+    /// What a bad window multiplies the limit by, 0.5 to 0.99: below, one window halves the
+    /// service; above, it never backs off.
     #[must_use]
     pub fn with_decrease_factor(mut self, factor: f64) -> Self {
-        self.decrease_factor = factor.clamp(0.5, 0.99);
+        self.decrease_factor = factor;
         self
     }
 
     /// The share of overloaded samples, 0 to 1, above which a window is bad.
     #[must_use]
     pub fn with_overload_ratio(mut self, ratio: f64) -> Self {
-        self.overload_ratio = ratio.clamp(0.0, 1.0);
+        self.overload_ratio = ratio;
         self
     }
 
@@ -69,6 +69,11 @@ impl Aimd {
 }
 
 impl LimitAlgorithm for Aimd {
+    fn check(&self) -> Result<(), InvalidParameter> {
+        InvalidParameter::check("decrease_factor", self.decrease_factor, 0.5, 0.99)?;
+        InvalidParameter::check("overload_ratio", self.overload_ratio, 0.0, 1.0)
+    }
+
     fn limit(&self) -> f64 {
         self.limit
     }

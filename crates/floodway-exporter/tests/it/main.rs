@@ -1,11 +1,11 @@
 //! What is on the page, and how it is served.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Router, body::Body, http::Request};
 use floodway::{Limiter, LimiterBuilder, Outcome};
 use floodway_exporter::{CONTENT_TYPE, Exporter, FacadeError};
-use floodway_metrics::{CATALOGUE, ComponentKind, Registry};
+use floodway_metrics::{CATALOGUE, Collector, ComponentKind, Registry, Source};
 use http_body_util::BodyExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -111,4 +111,20 @@ async fn a_server_of_its_own_serves_refuses_a_used_port_and_stops() {
 
     server.shutdown().await;
     assert!(TcpStream::connect(addr).await.is_err());
+}
+
+#[tokio::test]
+async fn a_component_that_panics_is_a_failed_scrape() {
+    struct Broken;
+    impl Source for Broken {
+        fn collect(&self, _: &mut Collector) {
+            panic!("on purpose");
+        }
+    }
+    let registry = Registry::new();
+    let broken: Arc<dyn Source> = Arc::new(Broken);
+    registry.register(ComponentKind::Limiter, "broken", &broken).unwrap();
+    let app: Router = floodway_exporter::routes(&registry);
+    let request = Request::get("/metrics").body(Body::empty()).unwrap();
+    assert_eq!(app.oneshot(request).await.unwrap().status(), 500);
 }

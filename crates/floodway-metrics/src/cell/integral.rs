@@ -17,9 +17,9 @@
 //! from the low field into the high one cancel when the sum is taken apart.
 //!
 //! A tick is 2¹⁶ ns (65.5 µs). A begin and an end are both rounded down, so single durations are
-//! off by up to a tick in either direction and the mean is not. 42 bits of ticks wrap after 8.9
+//! off by up to a tick in either direction and the mean is not. 42 bits of ticks wrap after 9.1
 //! years of accumulated time; a reader that comes by at least once in half of that sees every
-//! wrap: 4 years with one permit held throughout, 1.6 days with a thousand.
+//! wrap: 4.5 years with one permit held throughout, 1.6 days with a thousand.
 
 use std::sync::{
     Mutex, PoisonError,

@@ -85,7 +85,7 @@ fn an_integral_survives_the_wrap_of_its_ticks() {
     for _ in 0..1_000 {
         integral.begin(0);
     }
-    // Ten times through 2^42 ticks, which a thousand holders use up in 3.2 days.
+    // Ten times through 2^42 ticks, which a thousand holders use up in 3.3 days.
     for days in 1..=32 {
         let expected = f64::from(days) * 86_400.0 * 1_000.0;
         close(integral.seconds(u64::try_from(days).unwrap() * day), expected, 1.0);

@@ -36,7 +36,7 @@ async fn connections_taken_around_the_limiter_are_foreign() {
     at_rest(&limiter, &pool).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn own_use_is_never_taken_for_foreign() {
     let (_dir, pool) = sqlite(4).await;
     let limiter = limiter(&pool, &Registry::new(), 0);

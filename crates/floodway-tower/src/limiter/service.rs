@@ -14,8 +14,9 @@ use crate::{Classifier, EveryError, Fail, OnRejection};
 /// A service whose calls run under permits. Made by [`LimiterLayer`](crate::LimiterLayer).
 ///
 /// `poll_ready` asks the inner service alone. `call` takes a permit or waits for one; the inner
-/// service sees the request only then. The permit comes back when the inner future completes, not
-/// when the response future is dropped, and the body of a response may outlive it.
+/// service sees the request only then. The permit comes back as soon as the inner future
+/// completes, even if the response future is kept, or when it is dropped before; the body of a
+/// response may outlive it.
 ///
 /// `S: Clone`, because a request that waits keeps the service that was ready for it.
 #[derive(Clone, Debug)]

@@ -52,7 +52,8 @@ pub struct Acquiring {
 
 struct Queued {
     slot: usize,
-    timer: Pin<Box<Sleep>>,
+    /// Armed after the slot is owned, because arming can panic.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Acquiring {
@@ -80,8 +81,9 @@ impl Acquiring {
             Admission::Granted(granted) => Poll::Ready(Ok(granted)),
             Admission::Refused(reason) => Poll::Ready(Err(reason)),
             Admission::Queued { slot, deadline } => {
-                let queued = Queued { slot, timer: Box::pin(sleep_until(deadline)) };
-                self.queued.insert(Box::new(queued)).poll(core, context)
+                let queued = self.queued.insert(Box::new(Queued { slot, timer: None }));
+                queued.timer = Some(Box::pin(sleep_until(deadline)));
+                queued.poll(core, context)
             }
         }
     }
@@ -95,7 +97,8 @@ impl Queued {
     ) -> Poll<Result<Granted, RejectReason>> {
         let mut fate = core.poll_waiter(self.slot, context.waker());
         if let Fate::Waiting = fate
-            && self.timer.as_mut().poll(context).is_ready()
+            && let Some(timer) = &mut self.timer
+            && timer.as_mut().poll(context).is_ready()
         {
             fate = Fate::Refused(RejectReason::Deadline);
         }

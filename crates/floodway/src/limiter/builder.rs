@@ -1,6 +1,6 @@
 //! The description of a limiter, checked as a whole when it is built.
 
-use std::{fmt, ops::RangeInclusive, sync::Arc};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use floodway_control::{Fixed, LimitAlgorithm, WindowCollector};
 use floodway_metrics::{ComponentKind, Registry, Source};
@@ -14,6 +14,9 @@ use crate::{BuildError, Clock};
 
 /// The range of an adaptive limit that was given none: that of Netflix's `VegasLimit`.
 const DEFAULT_BOUNDS: (u32, u32) = (1, 1_000);
+
+/// Longer than anybody waits, and short enough that a deadline never overflows.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Describes a [`Limiter`]. Made by [`Limiter::builder`].
 #[must_use]
@@ -104,6 +107,7 @@ impl LimiterBuilder {
             None if self.ceilings.is_empty() => return Err(BuildError::NoLimit),
             None => Box::new(Fixed::new(MAX_PERMITS)),
         };
+        algorithm.check()?;
         let windows = algorithm.window().map(WindowCollector::new);
         if windows.is_some() && self.instrumentation == Instrumentation::Counts {
             return Err(BuildError::Unmeasured);
@@ -132,8 +136,9 @@ fn check_queue(queue: Queue) -> Result<(), BuildError> {
             max: MAX_PERMITS,
         });
     }
-    if queue.enabled && queue.max_wait.is_zero() {
-        return Err(BuildError::NoWait);
+    let max_wait = queue.max_wait;
+    if queue.enabled && (max_wait.is_zero() || max_wait > LONGEST_WAIT) {
+        return Err(BuildError::MaxWait { max_wait });
     }
     Ok(())
 }

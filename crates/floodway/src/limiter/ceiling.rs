@@ -13,8 +13,9 @@ use super::core::Core;
 /// A bound that somebody else knows and the algorithm does not: a connection pool, a share of a
 /// fleet's budget, an operator's emergency brake.
 ///
-/// The limit of a limiter is the least of its algorithm's and of all its ceilings. Cloning gives
-/// the same ceiling. A ceiling of 0 admits nobody; waiters stay until it rises or their deadline
+/// The limit of a limiter is the least of its algorithm's and of all its ceilings. Several limiters
+/// under one ceiling each count for themselves: two under a ceiling of 10 admit up to 20. Cloning
+/// gives the same ceiling. A ceiling of 0 admits nobody; waiters stay until it rises or their deadline
 /// passes.
 #[derive(Clone)]
 pub struct Ceiling(Arc<Inner>);
@@ -39,9 +40,8 @@ impl Ceiling {
 
     /// Moves the ceiling. Every limiter under it has its new limit before this returns.
     pub fn set(&self, limit: u32) {
-        if self.store(limit) {
-            self.notify();
-        }
+        self.store(limit);
+        self.notify();
     }
 
     /// Moves the ceiling and tells nobody yet; whether it moved. For callers that decide under a
@@ -66,7 +66,9 @@ impl Ceiling {
     }
 
     pub(super) fn attach(&self, limiter: &Arc<Core>) {
-        self.limiters().push(Arc::downgrade(limiter));
+        let mut limiters = self.limiters();
+        limiters.retain(|limiter| limiter.strong_count() > 0);
+        limiters.push(Arc::downgrade(limiter));
     }
 
     fn limiters(&self) -> MutexGuard<'_, Vec<Weak<Core>>> {

@@ -43,7 +43,8 @@ impl Queue {
     }
 
     /// How long a caller waits at most, whatever deadline it brings. Counted from its arrival and
-    /// never again, so no waiter exceeds it by being passed on.
+    /// never again, so no waiter exceeds it by being passed on. More than 0 and at most a day;
+    /// checked when the limiter is built.
     pub const fn max_wait(mut self, max_wait: Duration) -> Self {
         self.max_wait = max_wait;
         self
@@ -135,24 +136,31 @@ impl WaitQueue {
         slot.waker.take()
     }
 
-    /// What became of the waiter at `index`; while nothing has, `waker` is told when it does.
-    pub(super) fn poll(&mut self, index: usize, waker: &Waker) -> Fate {
-        let slot = &mut self.slots[index];
-        if let Fate::Waiting = slot.fate
-            && !slot.waker.as_ref().is_some_and(|known| known.will_wake(waker))
-        {
-            slot.waker = Some(waker.clone());
-        }
-        slot.fate
+    /// What became of the waiter at `index`, and whether `waker` is the one to be told.
+    pub(super) fn look(&self, index: usize, waker: &Waker) -> (Fate, bool) {
+        let slot = &self.slots[index];
+        (slot.fate, slot.waker.as_ref().is_some_and(|known| known.will_wake(waker)))
     }
 
-    /// Frees the slot of a waiter on behalf of its owner; `Waiting` means it left the queue.
-    pub(super) fn remove(&mut self, index: usize) -> (Fate, u64) {
+    /// What became of the waiter at `index`, and a waker to drop: while nothing has, the one that
+    /// `waker` replaces.
+    pub(super) fn replace_waker(&mut self, index: usize, waker: Waker) -> (Fate, Option<Waker>) {
+        let slot = &mut self.slots[index];
+        let unneeded = match slot.fate {
+            Fate::Waiting => slot.waker.replace(waker),
+            Fate::Granted(_) | Fate::Refused(_) => Some(waker),
+        };
+        (slot.fate, unneeded)
+    }
+
+    /// Frees the slot of a waiter on behalf of its owner; `Waiting` means it left the queue. The
+    /// waker is to be dropped outside the lock.
+    pub(super) fn remove(&mut self, index: usize) -> (Fate, Option<Waker>) {
         if let Fate::Waiting = self.slots[index].fate {
             self.unlink(index);
         }
         let slot = self.slots.remove(index);
-        (slot.fate, slot.since)
+        (slot.fate, slot.waker)
     }
 
     fn unlink(&mut self, index: usize) {

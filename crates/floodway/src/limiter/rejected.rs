@@ -17,7 +17,7 @@ pub struct Rejected {
     /// Why.
     pub reason: RejectReason,
     /// When the queue as it is now will have drained, from the rate at which it does; one second
-    /// where nothing is known yet.
+    /// where nothing is known yet, one minute at most.
     pub retry_after: Duration,
     /// The limit at that moment.
     pub limit: u32,

@@ -13,6 +13,7 @@ use crate::{Outcome, Permit, Rejected};
 ///
 /// Dereferences to the pool's own connection. On drop it is returned in the background, and its
 /// permit comes back when the pool has it, so that who is admitted next finds it there.
+#[must_use = "a connection that is dropped at once was obtained for nothing"]
 pub struct Pooled<P: Pool> {
     gate: Arc<Gate<P>>,
     /// `None` only while being dropped.
@@ -57,8 +58,7 @@ impl<P: Pool> Drop for Pooled<P> {
         self.gate.runtime.spawn(async move {
             gate.pool.release(connection).await;
             gate.cells.usage.record(gate.clock.now().saturating_sub(since));
-            permit.complete(Outcome::Success);
-            gate.edge();
+            gate.give_back(permit, Outcome::Success);
         });
     }
 }

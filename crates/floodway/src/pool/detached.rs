@@ -6,8 +6,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Pool, Pooled, gate::Gate};
-use crate::Permit;
+use super::{Pool, gate::Gate};
+use crate::{Outcome, Permit};
 
 type Attempt<P> = dyn Future<Output = Result<<P as Pool>::Connection, <P as Pool>::Error>> + Send;
 
@@ -54,14 +54,15 @@ impl<P: Pool> Drop for Detached<P> {
         self.gate.runtime.spawn(async move {
             let result = attempt.await;
             gate.note(&result);
-            if let Ok(connection) = result {
-                // Its guard gives it back, and the permit after it.
-                let ready = gate.clock.now();
-                drop(Pooled::new(gate, connection, permit, ready));
-            } else {
-                drop(permit);
-                gate.edge();
-            }
+            let outcome = match result {
+                // Nobody used it: neither a success nor a use to be measured.
+                Ok(connection) => {
+                    gate.pool.release(connection).await;
+                    Outcome::Ignore
+                }
+                Err(_) => Outcome::Overload,
+            };
+            gate.give_back(permit, outcome);
         });
     }
 }

@@ -15,7 +15,7 @@ use floodway_metrics::{
 use tokio::runtime::Handle;
 
 use super::{Pool, PoolSnapshot};
-use crate::{Ceiling, Clock, Limiter};
+use crate::{Ceiling, Clock, Limiter, Outcome, Permit};
 
 /// How often the pool is looked at while no permit moves. Foreign use that goes away is noticed
 /// within this, so it is well below the waits that a queue allows.
@@ -75,6 +75,15 @@ impl<P: Pool> Gate<P> {
     pub(super) fn edge(&self) {
         self.edges.fetch_add(1, Ordering::AcqRel);
         self.refresh();
+    }
+
+    /// Gives a permit back once its connection is the pool's again.
+    pub(super) fn give_back(&self, permit: Permit, outcome: Outcome) {
+        // Moved on both sides of the release: whoever has read the pool while the connection was
+        // still out sees that before it can read one permit less.
+        self.edges.fetch_add(1, Ordering::AcqRel);
+        permit.complete(outcome);
+        self.edge();
     }
 
     /// Looks at the pool and moves the ceiling to what it can give.

@@ -20,7 +20,8 @@ use crate::{Acquire, Ceiling, Limiter, Outcome};
 ///
 /// The limit is `max − reserved − foreign`, where *foreign* is what others take from the same
 /// pool, as a peak over the last second. Since nobody is let through whom the pool cannot serve,
-/// the pool's own queue stays empty and its own timeout never fires, which is what makes a plain
+/// the pool's own queue stays empty and its own timeout does not fire, unless others take
+/// connections after the admission or a connect is slow. That timeout is what makes a plain
 /// pool collapse under overload: a waiter whose timeout expires during the connection's liveness
 /// check takes the connection down with it (<https://github.com/launchbadge/sqlx/issues/3132>).
 ///
@@ -80,8 +81,7 @@ impl<P: Pool> PoolLimiter<P> {
                 Ok(Pooled::new(Arc::clone(gate), connection, permit, ready))
             }
             Ok((Err(error), permit)) => {
-                permit.complete(Outcome::Overload);
-                gate.edge();
+                gate.give_back(permit, Outcome::Overload);
                 Err(ConnectionError::Pool(error))
             }
             Err(_) => Err(ConnectionError::Deadline),

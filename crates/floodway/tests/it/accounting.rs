@@ -1,10 +1,13 @@
 //! Nothing is lost, however callers come and go.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    task::{Context, Wake, Waker},
     time::Duration,
 };
 
@@ -110,6 +113,45 @@ async fn no_wake_is_lost_while_the_limit_flaps() {
         while tasks.try_join_next().is_some() {}
     }
     check_at_rest(&bench, 64 * 200);
+}
+
+/// Waiting needs a timer, and outside a runtime there is none. The caller that panics must not
+/// leave a place in the queue behind, to which a permit would go and never come back.
+#[test]
+fn a_waiter_without_a_timer_panics_and_leaves_no_trace() {
+    let registry = Registry::new();
+    let limiter = Limiter::builder("test").limit(1).registry(&registry).build().unwrap();
+    let held = limiter.try_acquire().unwrap();
+    let waiting = AssertUnwindSafe(|| limiter.acquire().now_or_never());
+    assert!(catch_unwind(waiting).is_err());
+    drop(held);
+    let bench = Bench { limiter, registry };
+    check_at_rest(&bench, 2);
+}
+
+/// A waker may own whatever its task owns, a waiter of the same limiter included.
+#[tokio::test(start_paused = true)]
+async fn wakers_are_dropped_outside_the_lock() {
+    struct Looks(Limiter);
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Looks {
+        fn drop(&mut self) {
+            assert!(self.0.queued() <= 1, "the lock is free, or this never returns");
+        }
+    }
+    let bench = Bench::new(|b| b.limit(1));
+    let _held = bench.take();
+    let waker = || Waker::from(Arc::new(Looks(bench.limiter.clone())));
+    let mut waiting = bench.limiter.acquire();
+    for _ in 0..3 {
+        let waker = waker();
+        let polled = Pin::new(&mut waiting).poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+    }
+    drop(waiting);
+    bench.check(1, 1, 0);
 }
 
 #[derive(Clone, Debug)]

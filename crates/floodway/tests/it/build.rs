@@ -1,6 +1,6 @@
 //! Every field out of range, and the message that says so.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 use floodway::{
     Aimd, BuildError, Ceiling, Instrumentation, Limiter, LimiterBuilder, MAX_PERMITS, Queue,
@@ -37,10 +37,25 @@ fn errors_name_the_field_and_the_value() {
         |b| b.limit(1).queue(Queue::fifo().capacity(0)),
         "queue capacity: 0 is out of range, expected 1 to 1048576",
     );
+    let forever = |b: LimiterBuilder| b.limit(1).queue(Queue::fifo().max_wait(Duration::MAX));
+    assert!(matches!(
+        forever(Limiter::builder("x").registry(&Registry::new())).build(),
+        Err(BuildError::MaxWait { max_wait: Duration::MAX })
+    ));
     check(
         "x",
         |b| b.limit(1).queue(Queue::fifo().max_wait(ms(0))),
-        "queue max_wait: 0 s lets nobody wait; use Queue::none() to refuse at once",
+        "queue max_wait: 0ns is out of range, expected more than 0 s and at most 24 h; Queue::none() refuses at once",
+    );
+    check(
+        "x",
+        |b| b.algorithm(Aimd::new(5).with_decrease_factor(f64::NAN)),
+        "decrease_factor: NaN is out of range, expected 0.5 to 0.99",
+    );
+    check(
+        "x",
+        |b| b.algorithm(Aimd::new(5).with_overload_ratio(1.5)),
+        "overload_ratio: 1.5 is out of range, expected 0 to 1",
     );
     check(
         "x",

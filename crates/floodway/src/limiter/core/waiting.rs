@@ -33,6 +33,8 @@ impl Core {
         deadline: Option<Instant>,
         waker: &Waker,
     ) -> Admission {
+        // Cloned before and, if it is not needed, dropped after the lock: a waker is foreign code.
+        let waker = waker.clone();
         let mut waiters = self.waiters();
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
@@ -64,7 +66,7 @@ impl Core {
         let latest = Instant::now() + self.queue.max_wait;
         let deadline = deadline.map_or(latest, |deadline| deadline.min(latest));
         let since = self.begin_wait();
-        let slot = waiters.push(waker.clone(), deadline, since);
+        let slot = waiters.push(waker, deadline, since);
         Admission::Queued { slot, deadline }
     }
 
@@ -83,19 +85,29 @@ impl Core {
         }
     }
 
-    /// What became of a waiter.
+    /// What became of a waiter; while nothing has, `waker` is told when it does.
     pub(in crate::limiter) fn poll_waiter(&self, slot: usize, waker: &Waker) -> Fate {
-        self.waiters().poll(slot, waker)
+        let (fate, known) = self.waiters().look(slot, waker);
+        if known || !matches!(fate, Fate::Waiting) {
+            return fate;
+        }
+        // Wakers are cloned and dropped outside the lock.
+        let fresh = waker.clone();
+        let (fate, _old) = self.waiters().replace_waker(slot, fresh);
+        fate
     }
 
     /// Ends a wait on behalf of its owner; `Waiting` if nothing had become of it.
     pub(in crate::limiter) fn remove_waiter(&self, slot: usize) -> Fate {
-        let mut waiters = self.waiters();
-        let (fate, _) = waiters.remove(slot);
-        if let Fate::Waiting = fate {
-            self.unflag_if_empty(&waiters);
-            self.end_wait();
-        }
+        let (fate, _waker) = {
+            let mut waiters = self.waiters();
+            let removed = waiters.remove(slot);
+            if let Fate::Waiting = removed.0 {
+                self.unflag_if_empty(&waiters);
+                self.end_wait();
+            }
+            removed
+        };
         fate
     }
 
