@@ -62,7 +62,8 @@ What the figures mean:
               mean of three measurements, before, between and after the two services
   phases      steady: half of the capacity as first measured; overload: five times; recovery: half
               again, from the instant at which the overload ends. Arrivals are random (Poisson)
-  latency     from the instant at which the request was due, so a late generator shows
+  latency     from the instant at which the request was due, so a late generator shows; as root,
+              it runs at a higher priority (nice -10)
   goodput     2xx responses per second that were complete within the phase
   p50, p99    latency of 2xx responses to requests that arrived in the phase, whenever answered
   rejections  responses that name Floodway's reason; pool timeouts: responses that name the pool

@@ -9,7 +9,7 @@ use floodway::{
     BuildError, Clock, ConnectionError, Limiter, Pool, PoolLimiter, PoolSnapshot, Queue, Registry,
     RejectReason,
 };
-use floodway_metrics::catalogue::pool as metrics;
+use floodway_metrics::catalogue::{limiter as limiter_metrics, pool as metrics};
 use tokio::{
     sync::Notify,
     task::yield_now,
@@ -247,6 +247,11 @@ async fn a_deadline_or_a_caller_that_leaves_never_interrupts_the_pool() {
         (n.interrupted, n.most_used)
     };
     assert_eq!((interrupted, most_used), (0, 2));
+    // Nobody used them: neither successes nor uses.
+    let snapshot = bench.registry.snapshot();
+    assert_eq!(snapshot.number(&limiter_metrics::COMPLETED, &["db", "ignore"]), Some(2.0));
+    let uses = snapshot.histogram(&metrics::USE_DURATION, &["db"]);
+    assert_eq!(uses.map(|uses| uses.count()), Some(0));
     assert!(bench.connection().await.is_ok());
 }
 
