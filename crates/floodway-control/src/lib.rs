@@ -4,16 +4,22 @@
 //! [`Duration`](std::time::Duration) since an origin of the caller's choice, so that production,
 //! tests and simulations run the same code.
 //!
-//! - [`LimitAlgorithm`] turns [`Window`]s of measurements into a limit: [`Fixed`], [`Aimd`].
-//! - [`WindowCollector`] gathers [`Sample`]s into windows.
+//! - [`Controller`] turns [`Sample`]s into a limit: it gathers them into [`Window`]s, which a
+//!   [`LimitAlgorithm`] reads: [`Fixed`], [`Aimd`].
 //! - [`PoolCeiling`] derives the limit that a connection pool can really give.
 
+mod controller;
+mod decision;
+mod estimates;
 mod limit;
 mod pool;
 mod sample;
 mod window;
 
-pub use limit::{Aimd, Decision, Fixed, InvalidParameter, LimitAlgorithm};
+pub use controller::Controller;
+pub use decision::{Decision, Direction, Reason};
+pub use estimates::{Estimates, ProbeResult};
+pub use limit::{Aimd, Fixed, InvalidParameter, LimitAlgorithm};
 pub use pool::{PoolCeiling, PoolUse};
 pub use sample::{Outcome, Sample};
-pub use window::{Window, WindowCollector, WindowConfig};
+pub use window::{Window, WindowConfig};

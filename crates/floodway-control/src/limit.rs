@@ -8,14 +8,50 @@ pub use fixed::Fixed;
 
 use std::fmt;
 
-use crate::{Window, WindowConfig};
+use crate::{Estimates, Reason, Window, WindowConfig};
 
 /// Decides how many operations may be in flight.
 ///
-/// An algorithm is a pure state machine: it is told what happened and keeps a limit. The limiter
-/// that owns it clamps the limit into the configured bounds, takes the minimum with every ceiling
-/// (connection pool, fleet) and enforces the result; the algorithm never learns of any of them
-/// except through [`set_limit`](Self::set_limit).
+/// An algorithm is a pure state machine: it is told what happened and keeps a limit. The
+/// [`Controller`](crate::Controller) that owns it gathers samples into the windows it asks for and
+/// keeps its limit inside the bounds; the limiter takes the minimum with every ceiling (connection
+/// pool, fleet) and enforces the result. The algorithm never learns of a ceiling.
+///
+/// Your own takes thirty lines:
+///
+/// ```
+/// use std::time::Duration;
+/// use floodway_control::{LimitAlgorithm, Reason, Window, WindowConfig};
+///
+/// /// One more while the mean latency is below a target, one fewer while it is above.
+/// struct Target(Duration, f64);
+///
+/// impl LimitAlgorithm for Target {
+///     fn limit(&self) -> f64 {
+///         self.1
+///     }
+///
+///     fn set_limit(&mut self, limit: f64) {
+///         self.1 = limit;
+///     }
+///
+///     fn window(&self) -> Option<WindowConfig> {
+///         Some(WindowConfig::default())
+///     }
+///
+///     fn on_window(&mut self, window: &Window) -> Reason {
+///         if window.mean_latency > self.0 || window.overloads > 0 {
+///             self.1 -= 1.0;
+///             Reason::Queue
+///         } else if window.limited > 0 {
+///             self.1 += 1.0;
+///             Reason::Growth
+///         } else {
+///             Reason::Unused
+///         }
+///     }
+/// }
+/// ```
 pub trait LimitAlgorithm: Send + 'static {
     /// Whether the parameters make sense; asked once, when a limiter is built.
     ///
@@ -26,30 +62,33 @@ pub trait LimitAlgorithm: Send + 'static {
         Ok(())
     }
 
-    /// The limit now, in operations. Fractions are kept between windows; the limiter rounds down.
+    /// The limit now, in permits. Fractions are kept between windows; the controller rounds down.
     fn limit(&self) -> f64;
 
-    /// Moves the limit from outside: an operator's change, or the bounds it ran into.
+    /// Moves the limit from outside: an operator's change, or the limit before one that was not a
+    /// number.
     fn set_limit(&mut self, limit: f64);
 
-    /// When to close a window, or `None` if this algorithm never looks at one. A limiter with
-    /// such an algorithm measures nothing on its behalf.
+    /// Moves the limit into the bounds `min` to `max`; called after every window. Only an
+    /// algorithm that keeps more than one limit has to write its own.
+    fn clamp(&mut self, min: f64, max: f64) {
+        let limit = self.limit();
+        if !(min..=max).contains(&limit) {
+            self.set_limit(limit.clamp(min, max));
+        }
+    }
+
+    /// When the next window closes; asked when it opens. `None` if this algorithm never looks at
+    /// one: a limiter with such an algorithm measures nothing on its behalf.
     fn window(&self) -> Option<WindowConfig>;
 
-    /// Learns from a closed window and says what it did to the limit.
-    fn on_window(&mut self, window: &Window) -> Decision;
-}
+    /// Learns from a closed window and says why it moved the limit, or did not.
+    fn on_window(&mut self, window: &Window) -> Reason;
 
-/// What a window did to a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Decision {
-    /// The limit went up.
-    Increase,
-    /// The limit stayed.
-    Hold,
-    /// The limit went down.
-    Decrease,
+    /// What it believes, for metrics.
+    fn estimates(&self) -> Estimates {
+        Estimates::default()
+    }
 }
 
 /// A parameter that an algorithm cannot work with.

@@ -35,12 +35,20 @@ impl Outcome {
 }
 
 /// One finished operation.
-#[derive(Clone, Copy, Debug, PartialEq)]
+///
+/// Every completion is reported, [`Outcome::Ignore`] included: such an end moves no limit, but
+/// who waits for everything that was in flight at one moment has to see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
-    /// How long the operation held its permit.
-    pub latency: Duration,
-    /// Operations in flight when it ended, itself included.
+    /// When the operation got its permits, in the time that the controller is told.
+    pub started: Duration,
+    /// Permits that it held.
+    pub weight: u32,
+    /// Permits out when it ended, its own included.
     pub in_flight: u32,
-    /// How it ended. [`Outcome::Ignore`] is not a sample and is skipped.
+    /// Whether, since the sample before, somebody had to queue or was refused because no permit
+    /// was free.
+    pub limited: bool,
+    /// How it ended.
     pub outcome: Outcome,
 }

@@ -1,14 +1,24 @@
 //! Samples gathered over a stretch of time, the unit in which limit algorithms see the world.
 
+mod collector;
+
+pub(crate) use collector::WindowCollector;
+
 use std::time::Duration;
 
-use crate::{Outcome, Sample};
-
-/// When a window may close.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When a window may close, and which operations it counts.
+///
+/// An algorithm is asked for one whenever a window opens, so it may ask for another kind each
+/// time: long windows while nothing happens, a [`cohort`](Self::cohort) while it probes.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WindowConfig {
-    min_duration: Duration,
-    min_samples: u32,
+    pub(crate) min_duration: Duration,
+    pub(crate) min_samples: u32,
+    pub(crate) max_duration: Duration,
+    pub(crate) max_error: f64,
+    pub(crate) end: Duration,
+    /// For a cohort, how long to wait for the operations that are still out.
+    pub(crate) patience: Option<Duration>,
 }
 
 impl WindowConfig {
@@ -16,7 +26,49 @@ impl WindowConfig {
     /// since it opened, and at least `min_samples` in it (0 counts as 1).
     #[must_use]
     pub const fn new(min_duration: Duration, min_samples: u32) -> Self {
-        Self { min_duration, min_samples }
+        Self {
+            min_duration,
+            min_samples,
+            max_duration: Duration::MAX,
+            max_error: f64::INFINITY,
+            end: Duration::MAX,
+            patience: None,
+        }
+    }
+
+    /// A window over the operations that *start* in it, all of them: after the conditions of
+    /// [`new`](Self::new) hold it takes no more in, and closes when those it took have ended,
+    /// whatever their outcome, or after `patience`.
+    ///
+    /// A plain window counts what ends in it, and so also what began under the limit before; and
+    /// if it is short, it counts fast operations and misses slow ones.
+    #[must_use]
+    pub const fn cohort(min_duration: Duration, min_samples: u32, patience: Duration) -> Self {
+        let mut config = Self::new(min_duration, min_samples);
+        config.patience = Some(patience);
+        config
+    }
+
+    /// Closes after this long even if samples or precision are missing (but never without any
+    /// sample).
+    #[must_use]
+    pub const fn with_max_duration(mut self, max_duration: Duration) -> Self {
+        self.max_duration = max_duration;
+        self
+    }
+
+    /// Stays open until the standard error of the mean latency is at most this fraction of it.
+    #[must_use]
+    pub const fn with_max_error(mut self, ratio: f64) -> Self {
+        self.max_error = ratio;
+        self
+    }
+
+    /// Closes at this time, in the controller's time, whatever else is missing; even empty.
+    #[must_use]
+    pub const fn with_end(mut self, end: Duration) -> Self {
+        self.end = end;
+        self
     }
 
     /// The shortest time a window covers.
@@ -41,95 +93,53 @@ impl Default for WindowConfig {
 }
 
 /// A closed window.
-#[derive(Clone, Copy, Debug, PartialEq)]
+///
+/// Not `#[non_exhaustive]`, so that the test of an algorithm can write one down:
+/// `Window { successes: 9, ..Window::default() }`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Window {
-    /// From the opening of the window to its last sample.
-    pub duration: Duration,
-    /// Operations that ended with [`Outcome::Success`].
+    /// When it opened: when the one before it closed, or when the very first sample started.
+    pub opened: Duration,
+    /// When it closed: the time of the sample that closed it.
+    pub closed: Duration,
+    /// Operations that ended with [`Outcome::Success`](crate::Outcome::Success).
     pub successes: u32,
-    /// Operations that ended with [`Outcome::Overload`].
+    /// Operations that ended with [`Outcome::Overload`](crate::Outcome::Overload).
     pub overloads: u32,
+    /// Ends, of any outcome, before which somebody had queued or was refused for want of a permit.
+    pub limited: u32,
     /// Mean latency of the successes; zero if there were none.
     pub mean_latency: Duration,
+    /// Standard error of the mean latency, as if the samples were independent; zero for fewer than
+    /// two.
+    pub latency_error: Duration,
     /// Smallest latency of the successes; zero if there were none.
     pub min_latency: Duration,
-    /// Most operations in flight that any sample saw.
+    /// Most permits out that any sample saw.
     pub max_in_flight: u32,
+    /// Permits out, averaged over the samples.
+    pub mean_in_flight: f64,
 }
 
 impl Window {
+    /// From its opening to its last sample.
+    #[must_use]
+    pub const fn duration(&self) -> Duration {
+        self.closed.saturating_sub(self.opened)
+    }
+
     /// Share of the samples that ended in overload, 0 to 1.
     #[must_use]
     pub fn overload_ratio(&self) -> f64 {
         let samples = f64::from(self.successes) + f64::from(self.overloads);
         if samples > 0.0 { f64::from(self.overloads) / samples } else { 0.0 }
     }
-}
 
-/// Gathers samples and hands out a [`Window`] whenever one closes.
-#[derive(Clone, Debug)]
-pub struct WindowCollector {
-    config: WindowConfig,
-    open: Option<Open>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Open {
-    since: Duration,
-    successes: u32,
-    overloads: u32,
-    latency_sum: Duration,
-    min_latency: Duration,
-    max_in_flight: u32,
-}
-
-impl WindowCollector {
-    /// An empty collector.
+    /// Operations per second that ended, in success or overload.
     #[must_use]
-    pub const fn new(config: WindowConfig) -> Self {
-        Self { config, open: None }
-    }
-
-    /// Adds a sample that ended at `now` (since any fixed origin) and returns the window that it
-    /// closes, if it does.
-    ///
-    /// A window opens when the earliest of its samples *began*, so it never covers less time than
-    /// any of them ran. Samples with [`Outcome::Ignore`] are skipped.
-    pub fn record(&mut self, now: Duration, sample: Sample) -> Option<Window> {
-        if sample.outcome == Outcome::Ignore {
-            return None;
-        }
-        let open = self.open.get_or_insert(Open {
-            since: now.saturating_sub(sample.latency),
-            successes: 0,
-            overloads: 0,
-            latency_sum: Duration::ZERO,
-            min_latency: Duration::MAX,
-            max_in_flight: 0,
-        });
-        open.since = open.since.min(now.saturating_sub(sample.latency));
-        open.max_in_flight = open.max_in_flight.max(sample.in_flight);
-        if sample.outcome == Outcome::Success {
-            open.successes += 1;
-            open.latency_sum = open.latency_sum.saturating_add(sample.latency);
-            open.min_latency = open.min_latency.min(sample.latency);
-        } else {
-            open.overloads += 1;
-        }
-
-        let duration = now.saturating_sub(open.since);
-        let samples = open.successes + open.overloads;
-        if duration < self.config.min_duration || samples < self.config.min_samples {
-            return None;
-        }
-        let closed = self.open.take()?;
-        Some(Window {
-            duration,
-            successes: closed.successes,
-            overloads: closed.overloads,
-            mean_latency: closed.latency_sum.checked_div(closed.successes).unwrap_or_default(),
-            min_latency: if closed.successes > 0 { closed.min_latency } else { Duration::ZERO },
-            max_in_flight: closed.max_in_flight,
-        })
+    pub fn throughput(&self) -> f64 {
+        let seconds = self.duration().as_secs_f64();
+        let samples = f64::from(self.successes) + f64::from(self.overloads);
+        if seconds > 0.0 { samples / seconds } else { 0.0 }
     }
 }

@@ -32,7 +32,8 @@ mod sync;
 pub use clock::Clock;
 pub use error::{BuildError, LimitError};
 pub use floodway_control::{
-    Aimd, Decision, Fixed, InvalidParameter, LimitAlgorithm, Outcome, Sample, Window, WindowConfig,
+    Aimd, Decision, Direction, Fixed, InvalidParameter, LimitAlgorithm, Outcome, Reason, Sample,
+    Window, WindowConfig,
 };
 pub use floodway_metrics::Registry;
 pub use limiter::{

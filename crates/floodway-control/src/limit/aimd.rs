@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Decision, InvalidParameter, LimitAlgorithm, Window, WindowConfig};
+use crate::{InvalidParameter, LimitAlgorithm, Reason, Window, WindowConfig};
 
 /// Adds one after a good window, multiplies by a factor after a bad one.
 ///
@@ -86,16 +86,16 @@ impl LimitAlgorithm for Aimd {
         Some(self.window)
     }
 
-    fn on_window(&mut self, window: &Window) -> Decision {
+    fn on_window(&mut self, window: &Window) -> Reason {
         let too_slow = self.max_latency.is_some_and(|max| window.mean_latency > max);
         if window.overload_ratio() > self.overload_ratio || too_slow {
             self.limit *= self.decrease_factor;
-            Decision::Decrease
+            if too_slow { Reason::Queue } else { Reason::Overload }
         } else if f64::from(window.max_in_flight) * 2.0 >= self.limit {
             self.limit += 1.0;
-            Decision::Increase
+            Reason::Growth
         } else {
-            Decision::Hold
+            Reason::Unused
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A limit that only an operator changes.
 
-use crate::{Decision, LimitAlgorithm, Window, WindowConfig};
+use crate::{LimitAlgorithm, Reason, Window, WindowConfig};
 
 /// A constant limit: what a pool size, a licence or a measured capacity dictates.
 ///
@@ -31,7 +31,7 @@ impl LimitAlgorithm for Fixed {
         None
     }
 
-    fn on_window(&mut self, _: &Window) -> Decision {
-        Decision::Hold
+    fn on_window(&mut self, _: &Window) -> Reason {
+        Reason::Steady
     }
 }

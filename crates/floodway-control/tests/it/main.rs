@@ -1,5 +1,6 @@
 //! Public behaviour of the pure decisions.
 
+mod controller;
 mod limit;
 mod pool;
 mod window;

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
-use floodway_control::{Fixed, LimitAlgorithm, WindowCollector};
+use floodway_control::{Controller, Fixed, LimitAlgorithm};
 use floodway_metrics::{ComponentKind, Registry, Source};
 
 use super::{
@@ -108,13 +108,15 @@ impl LimiterBuilder {
             None => Box::new(Fixed::new(MAX_PERMITS)),
         };
         algorithm.check()?;
-        let windows = algorithm.window().map(WindowCollector::new);
-        if windows.is_some() && self.instrumentation == Instrumentation::Counts {
+        let adaptive = algorithm.window().is_some();
+        if adaptive && self.instrumentation == Instrumentation::Counts {
             return Err(BuildError::Unmeasured);
         }
-        let bounds = self.bounds.or(windows.is_some().then_some(DEFAULT_BOUNDS));
-        let control = Control { algorithm, windows, bounds, ceilings: self.ceilings };
-        check_limit(&control)?;
+        let default_bounds = if adaptive { DEFAULT_BOUNDS } else { (1, MAX_PERMITS) };
+        let bounds = self.bounds.unwrap_or(default_bounds);
+        check_limit(algorithm.limit(), bounds)?;
+        let controller = Controller::new(algorithm, bounds);
+        let control = Control { controller, ceilings: self.ceilings };
 
         let cells = Cells::new(self.instrumentation);
         let core = Arc::new(Core::new(self.name, self.queue, cells, self.clock, control));
@@ -143,15 +145,14 @@ fn check_queue(queue: Queue) -> Result<(), BuildError> {
     Ok(())
 }
 
-fn check_limit(control: &Control) -> Result<(), BuildError> {
-    let (min, max) = control.range();
+fn check_limit(limit: f64, (min, max): (u32, u32)) -> Result<(), BuildError> {
     if min > max {
         return Err(BuildError::EmptyBounds { min, max });
     }
     for bound in [min, max] {
         in_range("bounds", f64::from(bound), (1, MAX_PERMITS))?;
     }
-    in_range("limit", control.algorithm.limit(), (min, max))
+    in_range("limit", limit, (min, max))
 }
 
 fn in_range(field: &'static str, value: f64, (min, max): (u32, u32)) -> Result<(), BuildError> {

@@ -70,7 +70,7 @@ impl Core {
             queue,
             cells,
             clock,
-            adaptive: control.windows.is_some(),
+            adaptive: control.controller.is_adaptive(),
             control: Mutex::new(control),
             grant_interval: AtomicU64::new(0),
         }
@@ -149,9 +149,15 @@ impl Core {
             self.hand_off();
         }
         // Last, because an algorithm is foreign code: if it panics, nobody is left waiting.
-        if self.adaptive && outcome != Outcome::Ignore {
-            let latency = Duration::from_nanos(now.saturating_sub(granted.at));
-            self.sample(now, Sample { latency, in_flight: before.in_flight(), outcome });
+        if self.adaptive {
+            let sample = Sample {
+                started: Duration::from_nanos(granted.at),
+                weight: 1,
+                in_flight: before.in_flight(),
+                limited: before.is_saturated() || before.is_queued(),
+                outcome,
+            };
+            self.sample(now, sample);
         }
     }
 
@@ -193,11 +199,14 @@ impl Source for Core {
             let control = self.control();
             // A limit without bounds moves only by hand: it is its own range. Where ceilings alone
             // decide, the least of them is.
-            let own = match control.algorithm.limit() as u32 {
+            let own = match control.controller.limit() {
                 MAX_PERMITS => state.limit(),
                 own => own,
             };
-            control.bounds.unwrap_or((own, own))
+            match control.controller.bounds() {
+                (1, MAX_PERMITS) => (own, own),
+                bounds => bounds,
+            }
         };
         let levels = Levels {
             limit: state.limit(),

@@ -1,6 +1,6 @@
 //! An algorithm that learns from what the limiter sees.
 
-use floodway::{Aimd, Decision, LimitAlgorithm, Outcome, Window, WindowConfig};
+use floodway::{Aimd, LimitAlgorithm, Outcome, Reason, Window, WindowConfig};
 use floodway_metrics::catalogue::limiter as metrics;
 use tokio::time::advance;
 
@@ -49,9 +49,9 @@ impl LimitAlgorithm for Unruly {
         Some(WindowConfig::new(ms(0), 1))
     }
 
-    fn on_window(&mut self, _: &Window) -> Decision {
+    fn on_window(&mut self, _: &Window) -> Reason {
         self.1 = (self.0)();
-        Decision::Increase
+        Reason::Growth
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{cmp, sync::Arc, time::Duration};
 
-use floodway_control::{LimitAlgorithm, Sample, WindowCollector};
+use floodway_control::{Controller, Sample};
 
 use super::{
     super::{
@@ -19,35 +19,15 @@ use crate::{
 
 /// The deciding part, and what bounds it.
 pub(in crate::limiter) struct Control {
-    pub(in crate::limiter) algorithm: Box<dyn LimitAlgorithm>,
-    pub(in crate::limiter) windows: Option<WindowCollector>,
-    pub(in crate::limiter) bounds: Option<(u32, u32)>,
+    pub(in crate::limiter) controller: Controller,
     pub(in crate::limiter) ceilings: Vec<Ceiling>,
 }
 
 impl Control {
     /// The least of the algorithm's limit and all ceilings.
     pub(super) fn effective_limit(&self) -> u32 {
-        // The algorithm's limit was clamped into 1..=MAX_PERMITS when it last moved.
-        let own = self.algorithm.limit() as u32;
+        let own = self.controller.limit();
         self.ceilings.iter().map(Ceiling::limit).fold(own, u32::min).min(MAX_PERMITS)
-    }
-
-    /// The range in which the algorithm may move.
-    pub(in crate::limiter) fn range(&self) -> (u32, u32) {
-        self.bounds.unwrap_or((1, MAX_PERMITS))
-    }
-
-    /// Puts a limit that ran out of its bounds back to the nearer one, and one that is not a
-    /// number back to `previous`.
-    fn clamp(&mut self, previous: f64) {
-        let (min, max) = self.range();
-        let limit = self.algorithm.limit();
-        let legal = if limit.is_nan() { previous } else { limit };
-        let legal = legal.clamp(f64::from(min), f64::from(max));
-        if legal != limit {
-            self.algorithm.set_limit(legal);
-        }
     }
 }
 
@@ -63,11 +43,11 @@ impl Core {
 
     pub(in crate::limiter) fn set_limit(&self, limit: u32) -> Result<(), LimitError> {
         let mut control = self.control();
-        let (min, max) = control.range();
+        let (min, max) = control.controller.bounds();
         if !(min..=max).contains(&limit) {
             return Err(LimitError { limit, min, max });
         }
-        control.algorithm.set_limit(f64::from(limit));
+        control.controller.set_limit(limit);
         self.apply_limit(control);
         Ok(())
     }
@@ -79,17 +59,9 @@ impl Core {
 
     pub(super) fn sample(&self, now: u64, sample: Sample) {
         let mut control = self.control();
-        let control_ref = &mut *control;
-        let Some(windows) = &mut control_ref.windows else {
-            return;
-        };
-        let Some(window) = windows.record(Duration::from_nanos(now), sample) else {
-            return;
-        };
-        let previous = control_ref.algorithm.limit();
-        control_ref.algorithm.on_window(&window);
-        control_ref.clamp(previous);
-        self.apply_limit(control);
+        if control.controller.on_sample(Duration::from_nanos(now), sample).is_some() {
+            self.apply_limit(control);
+        }
     }
 
     /// Puts the effective limit into the state word and admits who now fits.
