@@ -13,6 +13,7 @@ mod decision;
 mod estimates;
 mod limit;
 mod pool;
+mod queue;
 mod sample;
 mod window;
 
@@ -21,5 +22,9 @@ pub use decision::{Decision, Direction, Reason};
 pub use estimates::{Estimates, ProbeResult};
 pub use limit::{Aimd, Fixed, InvalidParameter, LimitAlgorithm};
 pub use pool::{PoolCeiling, PoolUse};
+pub use queue::{
+    Class, Discipline, Next, Priority, QueueConfig, Refusal, Ticket, Verdict, WaitQueue,
+    WaitRequest,
+};
 pub use sample::{Outcome, Sample};
 pub use window::{Window, WindowConfig};

@@ -15,6 +15,7 @@ pub static CATALOGUE: &[&Metric] = &[
     &limiter::LIMIT,
     &limiter::LIMIT_MIN,
     &limiter::LIMIT_MAX,
+    &limiter::MODE_INFO,
     &limiter::IN_FLIGHT,
     &limiter::QUEUED,
     &limiter::QUEUE_CAPACITY,
@@ -23,9 +24,19 @@ pub static CATALOGUE: &[&Metric] = &[
     &limiter::SATURATED_SECONDS,
     &limiter::ACQUIRED,
     &limiter::REJECTED,
+    &limiter::SHADOW_REJECTED,
     &limiter::CANCELLED,
+    &limiter::NESTED,
     &limiter::COMPLETED,
     &limiter::LIMIT_CHANGES,
+    &limiter::WINDOWS,
+    &limiter::LIMITED,
+    &limiter::BASELINE_LATENCY,
+    &limiter::WINDOW_LATENCY,
+    &limiter::BACKEND_QUEUE,
+    &limiter::ELASTICITY,
+    &limiter::PROBING,
+    &limiter::PROBES,
     &limiter::WAIT_DURATION,
     &limiter::HOLD_DURATION,
     &pool::CONNECTIONS,
@@ -138,6 +149,10 @@ pub enum Unit {
     Requests,
     /// Things that happened.
     Events,
+    /// A share of something, or one quantity in relation to another.
+    Ratio,
+    /// 0 or 1.
+    Boolean,
     /// Time series.
     Series,
     /// Always 1; the labels carry the information.
@@ -154,6 +169,8 @@ impl Unit {
             Self::Connections => "connections",
             Self::Requests => "requests",
             Self::Events => "events",
+            Self::Ratio => "ratio",
+            Self::Boolean => "boolean",
             Self::Series => "series",
             Self::Info => "info",
         }

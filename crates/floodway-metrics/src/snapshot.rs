@@ -22,30 +22,39 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The number of one series of a counter or gauge, for tests and assertions: `labels` are the
-    /// values, the component's name first. `None` if there is no such series.
+    /// values, the component's name first. Summed over the labels at the end that are left out.
+    /// `None` if there is no such series.
     #[must_use]
     pub fn number(&self, metric: &'static Metric, labels: &[&str]) -> Option<f64> {
-        match self.value(metric, labels)? {
+        let numbers = self.values(metric, labels).filter_map(|value| match value {
             Value::Number(number) => Some(*number),
             Value::Histogram(_) => None,
-        }
+        });
+        numbers.reduce(|sum, number| sum + number)
     }
 
-    /// As [`number`](Self::number), for a histogram.
+    /// The histogram with all of `labels`, as for [`number`](Self::number).
     #[must_use]
     pub fn histogram(&self, metric: &'static Metric, labels: &[&str]) -> Option<&HistogramValue> {
-        match self.value(metric, labels)? {
+        let mut values = self.values(metric, labels);
+        values.find_map(|value| match value {
             Value::Number(_) => None,
             Value::Histogram(histogram) => Some(histogram),
-        }
+        })
     }
 
-    fn value(&self, metric: &'static Metric, labels: &[&str]) -> Option<&Value> {
-        let family = self.families.iter().find(|family| family.metric.name == metric.name)?;
-        let wanted = |series: &&Series| {
-            series.label_pairs(metric).map(|(_, value)| value).eq(labels.iter().copied())
+    fn values<'a, 'b>(
+        &'a self,
+        metric: &'static Metric,
+        labels: &'b [&str],
+    ) -> impl Iterator<Item = &'a Value> + use<'a, 'b> {
+        let family = self.families.iter().find(|family| family.metric.name == metric.name);
+        let series = family.into_iter().flat_map(|family| &family.series);
+        let wanted = move |series: &&Series| {
+            let mut values = series.label_pairs(metric).map(|(_, value)| value);
+            labels.iter().all(|label| values.next() == Some(*label))
         };
-        Some(&family.series.iter().find(wanted)?.value)
+        series.filter(wanted).map(|series| &series.value)
     }
 }
 
@@ -169,13 +178,27 @@ impl Collector {
         self.push(metric, Vec::new(), Value::Number(value));
     }
 
-    /// Reports all values of a metric with one closed label, in the label's order.
-    pub fn numbers<const N: usize>(&mut self, metric: &'static Metric, values: [f64; N]) {
-        debug_assert_eq!(metric.labels.len(), 1, "{} has one label", metric.name);
-        debug_assert_eq!(metric.labels[0].values.len(), N, "{}: all values", metric.name);
-        for (label, value) in metric.labels[0].values.iter().zip(values) {
-            self.push(metric, vec![label], Value::Number(value));
+    /// Reports all values of a metric with closed labels: one for each combination of their values,
+    /// in the labels' order, the last label varying fastest.
+    pub fn numbers(&mut self, metric: &'static Metric, values: impl IntoIterator<Item = f64>) {
+        let mut combinations = vec![Vec::new()];
+        for label in metric.labels {
+            combinations = combinations
+                .into_iter()
+                .flat_map(|known| {
+                    label.values.iter().map(move |value| [known.as_slice(), &[*value]].concat())
+                })
+                .collect();
         }
+        let mut combinations = combinations.into_iter();
+        for value in values {
+            let Some(labels) = combinations.next() else {
+                debug_assert!(false, "{}: more values than combinations", metric.name);
+                return;
+            };
+            self.push(metric, labels, Value::Number(value));
+        }
+        debug_assert!(combinations.next().is_none(), "{}: all values", metric.name);
     }
 
     /// Reports a histogram without closed labels.

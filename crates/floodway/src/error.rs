@@ -38,6 +38,26 @@ pub enum BuildError {
         /// What it was given.
         max_wait: Duration,
     },
+    /// The priorities are promised more than there is.
+    #[error(
+        "queue guarantee: {guarantees:?} is out of range, expected shares of at least 0 that are \
+         less than 1 together"
+    )]
+    Guarantees {
+        /// The share of each priority, the highest first.
+        guarantees: [f64; floodway_control::Priority::COUNT],
+    },
+    /// The name of a partition is taken, or its part is more than is left.
+    #[error(
+        "partition {name:?}: a guarantee of {guarantee} cannot be given, expected a new name, \
+         0 to 1, and at most 1 in sum"
+    )]
+    Partition {
+        /// The partition.
+        name: String,
+        /// The part of the limit that it was to have.
+        guarantee: f64,
+    },
     /// The algorithm has a parameter that it cannot work with.
     #[error(transparent)]
     Algorithm(#[from] InvalidParameter),
@@ -77,4 +97,17 @@ pub struct LimitError {
     pub min: u32,
     /// The upper bound.
     pub max: u32,
+}
+
+/// A limiter has no partition of that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("limiter {limiter:?} has no partition {name:?}, expected one of {known:?}")]
+#[non_exhaustive]
+pub struct UnknownPartition {
+    /// The limiter that was asked.
+    pub limiter: String,
+    /// The name asked for.
+    pub name: String,
+    /// Those that it has.
+    pub known: Vec<String>,
 }

@@ -30,14 +30,14 @@ mod pool;
 mod sync;
 
 pub use clock::Clock;
-pub use error::{BuildError, LimitError};
+pub use error::{BuildError, LimitError, UnknownPartition};
 pub use floodway_control::{
-    Aimd, Decision, Direction, Fixed, InvalidParameter, LimitAlgorithm, Outcome, Reason, Sample,
-    Window, WindowConfig,
+    Aimd, Decision, Direction, Discipline, Estimates, Fixed, InvalidParameter, LimitAlgorithm,
+    Outcome, Priority, ProbeResult, Reason, Sample, Window, WindowConfig,
 };
 pub use floodway_metrics::Registry;
 pub use limiter::{
-    Acquire, Acquiring, Ceiling, Instrumentation, Limiter, LimiterBuilder, MAX_PERMITS, Permit,
-    Queue, RejectReason, Rejected,
+    Acquire, Acquiring, Ceiling, Entered, Instrumentation, Limiter, LimiterBuilder, LimiterHandle,
+    MAX_PERMITS, Mode, Permit, Queue, RejectReason, Rejected,
 };
 pub use pool::{ConnectionError, Pool, PoolLimiter, PoolLimiterBuilder, PoolSnapshot, Pooled};

@@ -5,25 +5,34 @@ mod builder;
 mod ceiling;
 mod cells;
 mod core;
+mod handle;
+mod misuse;
+mod mode;
+mod nested;
+mod partition;
 mod permit;
 mod queue;
 mod rejected;
 mod state;
+mod watch;
 
 use std::{fmt, sync::Arc};
 
-use self::core::Core;
 pub use self::{
     acquire::{Acquire, Acquiring},
     builder::LimiterBuilder,
     ceiling::Ceiling,
     cells::Instrumentation,
+    handle::LimiterHandle,
+    mode::Mode,
+    nested::Entered,
     permit::Permit,
     queue::Queue,
     rejected::{RejectReason, Rejected},
     state::MAX_PERMITS,
 };
-use crate::LimitError;
+use self::{cells::LENT, core::Core, misuse::Site};
+use crate::{LimitError, UnknownPartition};
 
 /// Lets a bounded number of operations run at once and the next few wait; refuses the rest.
 ///
@@ -31,8 +40,9 @@ use crate::LimitError;
 /// length and by deadline, refusals that say why and when to come back, a limit that can shrink
 /// while permits are out, and numbers from birth.
 ///
-/// Waiters are served first come, first served. Nobody overtakes: while somebody waits, newcomers
-/// queue even if a permit is free at that instant.
+/// Waiters are served by priority and then in the order that the [`Queue`] says, by default first
+/// come, first served. Nobody overtakes them: while somebody waits, newcomers queue even if a permit
+/// is free at that instant.
 ///
 /// Cloning is cheap and gives the same limiter. Use [`PoolLimiter`](crate::PoolLimiter) where the
 /// bound is the size of a connection pool, and `floodway-tower`'s `LimiterLayer` to put a limiter
@@ -62,6 +72,8 @@ use crate::LimitError;
 #[derive(Clone)]
 pub struct Limiter {
     core: Arc<Core>,
+    /// Whom permits are booked to.
+    partition: u16,
 }
 
 impl Limiter {
@@ -88,6 +100,7 @@ impl Limiter {
     /// Dropping the future gives up the place in the queue, and gives back a permit that was
     /// granted but not yet received. A caller that starts again starts at the end of the queue.
     #[inline]
+    #[track_caller]
     pub fn acquire(&self) -> Acquiring {
         self.acquire_with(Acquire::new())
     }
@@ -102,8 +115,9 @@ impl Limiter {
     ///
     /// As for [`acquire`](Self::acquire).
     #[inline]
+    #[track_caller]
     pub fn acquire_with(&self, request: Acquire) -> Acquiring {
-        Acquiring::new(Arc::clone(&self.core), request)
+        Acquiring::new(Arc::clone(&self.core), request, self.partition, Site::here())
     }
 
     /// Takes a permit if one is free and nobody waits.
@@ -111,18 +125,45 @@ impl Limiter {
     /// # Errors
     ///
     /// [`Rejected`] with [`RejectReason::NoPermit`] or [`RejectReason::Closed`].
+    #[inline]
+    #[track_caller]
     pub fn try_acquire(&self) -> Result<Permit, Rejected> {
-        match self.core.try_acquire() {
-            Ok(granted) => Ok(Permit::new(Arc::clone(&self.core), granted)),
-            Err(state) => {
-                let closed = state.is_closed();
-                let reason = if closed { RejectReason::Closed } else { RejectReason::NoPermit };
-                Err(self.core.reject(reason))
+        self.try_acquire_with(Acquire::new())
+    }
+
+    /// Takes as many permits as `request` says, if they are free and nobody waits. A deadline in
+    /// it makes no difference, unless it has passed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_acquire`](Self::try_acquire), and [`RejectReason::Weight`],
+    /// [`RejectReason::Deadline`] and [`RejectReason::Nested`].
+    #[inline]
+    #[track_caller]
+    pub fn try_acquire_with(&self, request: Acquire) -> Result<Permit, Rejected> {
+        let want = request.want(self.partition);
+        let site = Site::here();
+        let core = &self.core;
+        if let Some((loans, _)) = nested::lender(core) {
+            if let Some((granted, nesting)) = loans.try_borrow(want.weight) {
+                core.cells().nested.increment(LENT);
+                return Ok(Permit::borrowed(Arc::clone(core), granted, nesting, site));
             }
+            return Err(core.reject(RejectReason::Nested, want.priority));
+        }
+        if request.deadline.is_some_and(|deadline| deadline <= tokio::time::Instant::now()) {
+            return Err(core.reject(RejectReason::Deadline, want.priority));
+        }
+        match core.try_acquire(want) {
+            Ok(granted) => Ok(Permit::new(Arc::clone(core), granted, site)),
+            Err(state) => Err(core.reject(state.refusal(want.weight), want.priority)),
         }
     }
 
     /// Runs `operation` under a permit; it is not polled before it has one.
+    ///
+    /// Where `operation` asks this limiter for another permit, in the same task, it is lent this
+    /// one: see [`Permit::scope`].
     ///
     /// Completion counts as [`Outcome::Success`](crate::Outcome), whatever the output. To say
     /// otherwise, [`acquire`](Self::acquire) a permit and [`complete`](Permit::complete) it.
@@ -134,11 +175,45 @@ impl Limiter {
     /// # Cancel safety
     ///
     /// Dropping the future drops `operation` and gives the permit back.
-    pub async fn run<F: Future>(&self, operation: F) -> Result<F::Output, Rejected> {
-        let permit = self.acquire().await?;
-        let output = operation.await;
+    #[track_caller]
+    pub fn run<F: Future>(
+        &self,
+        operation: F,
+    ) -> impl Future<Output = Result<F::Output, Rejected>> + use<F> {
+        Self::run_under(self.acquire(), operation)
+    }
+
+    async fn run_under<F: Future>(
+        acquiring: Acquiring,
+        operation: F,
+    ) -> Result<F::Output, Rejected> {
+        let mut permit = acquiring.await?;
+        let output = permit.scope(operation).await;
         permit.complete(crate::Outcome::Success);
         Ok(output)
+    }
+
+    /// This limiter for callers of the partition called `name`: the permits they take are booked
+    /// to it. Give each of them their own.
+    ///
+    /// # Errors
+    ///
+    /// If the limiter was built without such a [partition](LimiterBuilder::partition).
+    pub fn partition(&self, name: &str) -> Result<Self, UnknownPartition> {
+        let partition = self.core.partitions().find(self.name(), name)?;
+        Ok(Self { core: Arc::clone(&self.core), partition })
+    }
+
+    /// The partition that permits are booked to, if the limiter has any.
+    #[must_use]
+    pub fn partition_name(&self) -> Option<&str> {
+        self.core.partitions().name(self.partition)
+    }
+
+    /// The limiter as an operator sees it: to read and change while it runs.
+    #[must_use]
+    pub fn handle(&self) -> LimiterHandle {
+        LimiterHandle::new(Arc::clone(&self.core))
     }
 
     /// Changes the limit of the algorithm, at once and for as long as the algorithm leaves it.
@@ -174,7 +249,7 @@ impl Limiter {
     /// How many permits may be out now: the algorithm's limit or the lowest ceiling.
     #[must_use]
     pub fn limit(&self) -> u32 {
-        self.core.state().limit()
+        self.core.limit()
     }
 
     /// How many permits are out now. Above [`limit`](Self::limit) after it shrank, until enough

@@ -134,7 +134,8 @@ mod tests {
     #[test]
     fn series_count_label_values_and_buckets() {
         assert_eq!(series(&limiter::LIMIT), 1);
-        assert_eq!(series(&limiter::REJECTED), limiter::REASON.values.len());
+        let (reasons, levels) = (limiter::REASON.values.len(), limiter::PRIORITY.values.len());
+        assert_eq!(series(&limiter::REJECTED), reasons * levels);
         assert_eq!(series(&limiter::WAIT_DURATION), 16 + 1 + 2);
     }
 }

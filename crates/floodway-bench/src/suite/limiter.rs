@@ -1,6 +1,6 @@
 //! The limiter beside tokio's semaphore and tower's concurrency limit.
 
-use std::{convert::Infallible, hint::black_box};
+use std::{convert::Infallible, hint::black_box, sync::Arc};
 
 use floodway::{Instrumentation, Limiter, Outcome};
 use floodway_metrics::Registry;
@@ -9,7 +9,7 @@ use futures::FutureExt;
 use tokio::{
     runtime::{Builder, Runtime},
     sync::Semaphore,
-    task::unconstrained,
+    task::{JoinSet, unconstrained, yield_now},
 };
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
 
@@ -20,6 +20,9 @@ use crate::{
 
 /// Permits on both sides: more than are ever out, so that nobody waits.
 const PERMITS: u32 = 64;
+
+/// Tasks that contend for permits.
+const CONTENDERS: u32 = 16;
 
 pub(crate) fn run(effort: Effort) -> anyhow::Result<Report> {
     let runtime = Builder::new_current_thread().enable_time().build()?;
@@ -43,6 +46,13 @@ pub(crate) fn run(effort: Effort) -> anyhow::Result<Report> {
     report.lower("limiter.layer_call.tower_concurrency_limit.ns", compared.peer_ns, "ns", None);
     let id = "limiter.layer_call.instrumented.vs_tower_concurrency_limit";
     report.lower(id, compared.ratio, "ratio", Some(3.0));
+
+    let compared = contended(effort, CONTENDERS * 2)?;
+    report.lower("limiter.contended.free.vs_tokio_semaphore", compared.ratio, "ratio", Some(1.0));
+    let compared = contended(effort, CONTENDERS / 4)?;
+    report.lower("limiter.contended.queued.ns", compared.ours_ns, "ns", None);
+    let id = "limiter.contended.queued.vs_tokio_semaphore";
+    report.lower(id, compared.ratio, "ratio", Some(1.2));
 
     let compared = reject(effort, &full);
     report.lower("limiter.reject.ns", compared.ours_ns, "ns", Some(1_000.0));
@@ -78,6 +88,52 @@ fn acquire_release(runtime: &Runtime, effort: Effort, limiter: &Limiter) -> Comp
             }));
         },
     )
+}
+
+/// [`CONTENDERS`] tasks on two threads acquire, yield and release under a limit of `permits`.
+fn contended(effort: Effort, permits: u32) -> anyhow::Result<Compared> {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
+    let builder = Limiter::builder("contended").limit(permits);
+    let builder = builder.instrumentation(Instrumentation::Counts);
+    let limiter = builder.registry(&Registry::new()).build()?;
+    let semaphore = Arc::new(Semaphore::new(permits as usize));
+    Ok(compare(
+        effort,
+        |iterations| {
+            let tasks = (0..CONTENDERS).map(|_| {
+                let limiter = limiter.clone();
+                async move {
+                    for _ in 0..iterations / CONTENDERS {
+                        let permit = limiter.acquire().await;
+                        yield_now().await;
+                        drop(black_box(permit));
+                    }
+                }
+            });
+            all(&runtime, tasks);
+        },
+        |iterations| {
+            let tasks = (0..CONTENDERS).map(|_| {
+                let semaphore = Arc::clone(&semaphore);
+                async move {
+                    for _ in 0..iterations / CONTENDERS {
+                        let permit = semaphore.acquire().await;
+                        yield_now().await;
+                        drop(black_box(permit));
+                    }
+                }
+            });
+            all(&runtime, tasks);
+        },
+    ))
+}
+
+fn all<F: Future<Output = ()> + Send + 'static>(runtime: &Runtime, tasks: impl Iterator<Item = F>) {
+    runtime.block_on(async {
+        let mut running = JoinSet::new();
+        tasks.for_each(|task| drop(running.spawn(task)));
+        while running.join_next().await.is_some() {}
+    });
 }
 
 /// `ready().await`, `call().await` on a service that answers at once.

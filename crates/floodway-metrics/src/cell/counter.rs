@@ -31,7 +31,14 @@ impl<const N: usize> Counter<N> {
     /// If `index` is not below `N`.
     #[inline]
     pub fn increment(&self, index: usize) {
-        self.0.here().0[index].fetch_add(1, Ordering::Relaxed);
+        self.fetch_increment(index);
+    }
+
+    /// As [`increment`](Self::increment); returns what the calling thread's shard had before.
+    #[inline]
+    pub fn fetch_increment(&self, index: usize) -> u64 {
+        let shard = self.0.here();
+        shard.add(&shard.cells.0[index], 1)
     }
 
     /// The counts now.

@@ -37,10 +37,17 @@ impl Histogram {
     /// Records `value`, in the unit of the bounds (nanoseconds for durations).
     #[inline]
     pub fn record(&self, value: u64) {
-        let cells = self.shards.here();
+        let shard = self.shards.here();
         let bucket = self.buckets.bounds.partition_point(|bound| *bound < value);
-        cells.counts[bucket].fetch_add(1, Ordering::Relaxed);
-        cells.sum.fetch_add(value, Ordering::Relaxed);
+        shard.add(&shard.cells.counts[bucket], 1);
+        shard.add(&shard.cells.sum, value);
+    }
+
+    /// How many values were recorded so far.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        let cells = self.shards.iter().flat_map(|cells| &cells.counts);
+        cells.map(|cell| cell.load(Ordering::Relaxed)).sum()
     }
 
     /// The mean of what was recorded so far, in the unit of the bounds; `None` while empty.

@@ -57,18 +57,26 @@ impl Integral {
         Self { words: Sharded::new(), unwrapped: Mutex::default() }
     }
 
-    /// One more from `now` on, in nanoseconds since a fixed origin.
+    /// `count` more from `now` on, in nanoseconds since a fixed origin.
     #[inline]
-    pub fn begin(&self, now: u64) {
+    pub fn begin(&self, now: u64, count: u32) {
         let ticks = (now >> TICK_BITS) << COUNT_BITS;
-        self.words.here().fetch_add(1u64.wrapping_sub(ticks), Ordering::Relaxed);
+        let change = 1u64.wrapping_sub(ticks).wrapping_mul(u64::from(count));
+        self.add(change);
     }
 
-    /// One less from `now` on. The thread need not be the one that began.
+    /// `count` less from `now` on. The thread need not be the one that began.
     #[inline]
-    pub fn end(&self, now: u64) {
+    pub fn end(&self, now: u64, count: u32) {
         let ticks = (now >> TICK_BITS) << COUNT_BITS;
-        self.words.here().fetch_add(ticks.wrapping_sub(1), Ordering::Relaxed);
+        let change = ticks.wrapping_sub(1).wrapping_mul(u64::from(count));
+        self.add(change);
+    }
+
+    #[inline]
+    fn add(&self, change: u64) {
+        let shard = self.words.here();
+        shard.add(shard.cells, change);
     }
 
     /// The integral up to `now`, in seconds; never less than an earlier read.

@@ -59,10 +59,10 @@ fn a_histogram_counts_up_to_and_including_the_bound() {
 #[test]
 fn an_integral_counts_holders_that_have_not_ended() {
     let integral = Integral::new();
-    integral.begin(1_000 * MS);
-    integral.begin(1_100 * MS);
-    integral.begin(1_200 * MS);
-    integral.end(1_150 * MS);
+    integral.begin(1_000 * MS, 1);
+    integral.begin(1_100 * MS, 1);
+    integral.begin(1_200 * MS, 1);
+    integral.end(1_150 * MS, 1);
     close(integral.seconds(1_300 * MS), 0.2 + 0.2 - 0.05 + 0.1, 3.0 * TICK);
     close(integral.seconds(2_300 * MS), 0.45 + 2.0, 3.0 * TICK);
 }
@@ -70,10 +70,10 @@ fn an_integral_counts_holders_that_have_not_ended() {
 #[test]
 fn an_integral_never_runs_backwards() {
     let integral = Integral::new();
-    integral.begin(1_000 * MS);
+    integral.begin(1_000 * MS, 1);
     let before = integral.seconds(2_000 * MS);
     // An end that was stamped before the last read but is seen after it.
-    integral.end(1_500 * MS);
+    integral.end(1_500 * MS, 1);
     let after = integral.seconds(2_100 * MS);
     assert!(after >= before, "{after} < {before}");
 }
@@ -83,7 +83,7 @@ fn an_integral_survives_the_wrap_of_its_ticks() {
     let integral = Integral::new();
     let day = 86_400 * 1_000 * MS;
     for _ in 0..1_000 {
-        integral.begin(0);
+        integral.begin(0, 1);
     }
     // Ten times through 2^42 ticks, which a thousand holders use up in 3.3 days.
     for days in 1..=32 {
@@ -97,8 +97,8 @@ fn an_integral_begun_on_one_thread_may_end_on_another() {
     let integral = Integral::new();
     thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| (0..1_000).for_each(|i| integral.begin(i * MS)));
-            scope.spawn(|| (0..1_000).for_each(|i| integral.end((i + 5) * MS)));
+            scope.spawn(|| (0..1_000).for_each(|i| integral.begin(i * MS, 1)));
+            scope.spawn(|| (0..1_000).for_each(|i| integral.end((i + 5) * MS, 1)));
         }
     });
     close(integral.seconds(10_000 * MS), 8_000.0 * 0.005, 0.6);
@@ -112,8 +112,8 @@ proptest! {
         let integral = Integral::new();
         let mut expected = 0.0;
         for (begin_us, held_us) in &holds {
-            integral.begin(begin_us * 1_000);
-            integral.end((begin_us + held_us) * 1_000);
+            integral.begin(begin_us * 1_000, 1);
+            integral.end((begin_us + held_us) * 1_000, 1);
             expected += *held_us as f64 / 1e6;
         }
         let tolerance = TICK * (1.0 + holds.len() as f64);

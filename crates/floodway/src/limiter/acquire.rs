@@ -7,26 +7,36 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use floodway_control::{Priority, Ticket};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, Sleep, sleep_until, timeout_at},
+};
 
 use super::{
-    core::{Admission, Core},
+    cells::{LENT, NOT_LENT},
+    core::{Admission, Alarm, Core, Want},
+    misuse::{self, Site},
+    nested::{self, Nesting},
     permit::{Granted, Permit},
     queue::Fate,
     rejected::{RejectReason, Rejected},
+    watch,
 };
 
 /// How a permit is asked for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Acquire {
     pub(super) deadline: Option<Instant>,
+    weight: u32,
+    priority: Priority,
 }
 
 impl Acquire {
-    /// With no wishes: the queue's longest wait is the only deadline.
+    /// One permit of normal priority; the queue's longest wait is the only deadline.
     pub const fn new() -> Self {
-        Self { deadline: None }
+        Self { deadline: None, weight: 1, priority: Priority::Normal }
     }
 
     /// Refuses once `deadline` has passed, if [`Queue::max_wait`](crate::Queue::max_wait) does
@@ -34,6 +44,32 @@ impl Acquire {
     pub const fn deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
+    }
+
+    /// How many permits the operation needs; all are granted at once. Refused with
+    /// [`RejectReason::Weight`] if it is 0 or above the limit.
+    ///
+    /// While an operation waits for its permits, lighter ones do not overtake it.
+    pub const fn weight(mut self, permits: u32) -> Self {
+        self.weight = permits;
+        self
+    }
+
+    /// How much the operation matters, once it has to wait; by default
+    /// [`Normal`](Priority::Normal).
+    pub const fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    pub(super) const fn want(self, partition: u16) -> Want {
+        Want { weight: self.weight, priority: self.priority, partition }
+    }
+}
+
+impl Default for Acquire {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -45,69 +81,161 @@ impl Acquire {
 pub struct Acquiring {
     /// Taken by the permit.
     core: Option<Arc<Core>>,
-    request: Acquire,
-    /// Boxed because few callers wait, and those that do not should not move a timer about.
-    queued: Option<Box<Queued>>,
+    want: Want,
+    /// The caller's, until it is queued; then that of its wait.
+    deadline: Option<Instant>,
+    /// Its place in the queue, once it has one.
+    ticket: Option<Ticket>,
+    /// What few callers need and those that do not should not move about.
+    rare: Option<Box<Rare>>,
+    site: Site,
 }
 
-struct Queued {
-    slot: usize,
-    /// Armed after the slot is owned, because arming can panic.
-    timer: Option<Pin<Box<Sleep>>>,
+enum Rare {
+    /// A timer of its own, where nobody else watches the deadline.
+    Timer(Pin<Box<Sleep>>),
+    /// Waits until the permit that it runs inside of is not lent to others.
+    Borrowing(Pin<Box<dyn Future<Output = Lent> + Send + Sync>>),
 }
+
+type Lent = Result<(Granted, Nesting), RejectReason>;
 
 impl Acquiring {
     #[inline]
-    pub(super) fn new(core: Arc<Core>, request: Acquire) -> Self {
-        Self { core: Some(core), request, queued: None }
+    pub(super) fn new(core: Arc<Core>, request: Acquire, partition: u16, site: Site) -> Self {
+        let want = request.want(partition);
+        Self { core: Some(core), want, deadline: request.deadline, ticket: None, rare: None, site }
     }
 
-    #[inline]
-    fn start(&mut self, context: &mut Context<'_>) -> Poll<Result<Granted, RejectReason>> {
-        let core = self.core.as_ref().expect("polled after completion");
-        if self.request.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+    /// All but the way of a caller without a deadline that finds a permit free.
+    #[inline(never)]
+    fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, Rejected>> {
+        let answer = if let Some(Rare::Borrowing(borrowing)) = self.rare.as_deref_mut() {
+            borrowing.as_mut().poll(context).map(|lent| lent.map(|(granted, n)| (granted, Some(n))))
+        } else if let Some(ticket) = self.ticket {
+            let answer = self.poll_queued(ticket, context);
+            answer.map(|answer| answer.map(|granted| (granted, None)))
+        } else {
+            self.ask(context)
+        };
+        let Poll::Ready(answer) = answer else {
+            return Poll::Pending;
+        };
+        self.ticket = None;
+        self.rare = None;
+        let core = self.core.take().expect("polled after completion");
+        Poll::Ready(match answer {
+            Ok((granted, None)) => Ok(Permit::new(core, granted, self.site)),
+            Ok((granted, Some(nesting))) => Ok(Permit::borrowed(core, granted, nesting, self.site)),
+            Err(reason) => Err(core.reject(reason, self.want.priority)),
+        })
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        self.core.as_ref().expect("polled after completion")
+    }
+
+    fn ask(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
+        if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Poll::Ready(Err(RejectReason::Deadline));
         }
-        match core.try_acquire() {
-            Ok(granted) => Poll::Ready(Ok(granted)),
+        if let Some((loans, outer)) = nested::lender(self.core()) {
+            return self.borrow(&loans, outer, context);
+        }
+        match self.core().try_acquire(self.want) {
+            Ok(granted) => Poll::Ready(Ok((granted, None))),
             Err(_) => self.enqueue(context),
         }
     }
 
-    #[cold]
-    fn enqueue(&mut self, context: &mut Context<'_>) -> Poll<Result<Granted, RejectReason>> {
-        let core = self.core.as_ref().expect("polled after completion");
-        match core.enqueue(self.request.deadline, context.waker()) {
-            Admission::Granted(granted) => Poll::Ready(Ok(granted)),
+    fn borrow(
+        &mut self,
+        loans: &Arc<nested::Loans>,
+        outer: Site,
+        context: &mut Context<'_>,
+    ) -> Poll<Answer> {
+        let core = Arc::clone(self.core());
+        let weight = self.want.weight;
+        if weight == 0 {
+            return Poll::Ready(Err(RejectReason::Weight));
+        }
+        if weight > loans.weight() {
+            core.cells().nested.increment(NOT_LENT);
+            misuse::report_nested(core.name(), weight, loans.weight(), outer, self.site);
+            return Poll::Ready(Err(RejectReason::Nested));
+        }
+        if let Some((granted, nesting)) = loans.try_borrow(weight) {
+            core.cells().nested.increment(LENT);
+            return Poll::Ready(Ok((granted, Some(nesting))));
+        }
+        let latest = core.latest_deadline(self.deadline);
+        let loans = Arc::clone(loans);
+        let mut borrowing: Pin<Box<dyn Future<Output = Lent> + Send + Sync>> =
+            Box::pin(async move {
+                match timeout_at(latest, loans.borrow(weight)).await {
+                    Ok(Some(lent)) => {
+                        core.cells().nested.increment(LENT);
+                        Ok(lent)
+                    }
+                    Ok(None) => Err(RejectReason::Nested),
+                    Err(_) => Err(RejectReason::Deadline),
+                }
+            });
+        let lent = borrowing.as_mut().poll(context);
+        if lent.is_pending() {
+            self.rare = Some(Box::new(Rare::Borrowing(borrowing)));
+        }
+        lent.map(|lent| lent.map(|(granted, nesting)| (granted, Some(nesting))))
+    }
+
+    fn enqueue(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
+        // Before joining: who panics here has no place in the queue to which a permit would go.
+        let runtime = Handle::try_current().expect("waiting for a permit needs a tokio runtime");
+        let core = self.core();
+        #[cfg(debug_assertions)]
+        core.holders().check(core.name(), self.site);
+        match core.enqueue(self.want, self.deadline, runtime.id(), context.waker()) {
+            Admission::Granted(granted) => Poll::Ready(Ok((granted, None))),
             Admission::Refused(reason) => Poll::Ready(Err(reason)),
-            Admission::Queued { slot, deadline } => {
-                let queued = self.queued.insert(Box::new(Queued { slot, timer: None }));
-                queued.timer = Some(Box::pin(sleep_until(deadline)));
-                queued.poll(core, context)
+            Admission::Queued { ticket, deadline, alarm } => {
+                let alarm = watch::set(core, &runtime, alarm);
+                self.ticket = Some(ticket);
+                self.deadline = Some(deadline);
+                if matches!(alarm, Alarm::Own) {
+                    self.rare = Some(Box::new(Rare::Timer(Box::pin(sleep_until(deadline)))));
+                    let answer = self.poll_queued(ticket, context);
+                    return answer.map(|answer| answer.map(|granted| (granted, None)));
+                }
+                Poll::Pending
             }
         }
     }
-}
 
-impl Queued {
-    fn poll(
+    fn poll_queued(
         &mut self,
-        core: &Core,
+        ticket: Ticket,
         context: &mut Context<'_>,
     ) -> Poll<Result<Granted, RejectReason>> {
-        let mut fate = core.poll_waiter(self.slot, context.waker());
-        if let Fate::Waiting = fate
-            && let Some(timer) = &mut self.timer
-            && timer.as_mut().poll(context).is_ready()
-        {
-            fate = Fate::Refused(RejectReason::Deadline);
-        }
+        let core = self.core.as_ref().expect("polled after completion");
+        let (fate, watched) = core.poll_waiter(ticket, context.waker());
         match fate {
-            Fate::Waiting => return Poll::Pending,
-            Fate::Granted(_) | Fate::Refused(_) => {}
+            Fate::Granted(granted) => return Poll::Ready(Ok(granted)),
+            Fate::Refused(reason) => return Poll::Ready(Err(reason)),
+            Fate::Waiting => {}
+        }
+        let deadline = self.deadline.unwrap_or_else(Instant::now);
+        if !watched && self.rare.is_none() {
+            self.rare = Some(Box::new(Rare::Timer(Box::pin(sleep_until(deadline)))));
+        }
+        let late = match self.rare.as_deref_mut() {
+            Some(Rare::Timer(timer)) => timer.as_mut().poll(context).is_ready(),
+            _ => deadline <= Instant::now(),
+        };
+        if !late {
+            return Poll::Pending;
         }
         // A grant that came between the two looks counts.
-        match core.remove_waiter(self.slot) {
+        match core.remove_waiter(ticket) {
             Fate::Granted(granted) => Poll::Ready(Ok(granted)),
             Fate::Refused(reason) => Poll::Ready(Err(reason)),
             Fate::Waiting => Poll::Ready(Err(RejectReason::Deadline)),
@@ -115,25 +243,23 @@ impl Queued {
     }
 }
 
+type Answer = Result<(Granted, Option<Nesting>), RejectReason>;
+
 impl Future for Acquiring {
     type Output = Result<Permit, Rejected>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let outcome = match (&mut this.queued, &this.core) {
-            (Some(queued), Some(core)) => queued.poll(core, context),
-            _ => this.start(context),
-        };
-        let Poll::Ready(outcome) = outcome else {
-            return Poll::Pending;
-        };
-        this.queued = None;
-        let core = this.core.take().expect("polled after completion");
-        Poll::Ready(match outcome {
-            Ok(granted) => Ok(Permit::new(core, granted)),
-            Err(reason) => Err(core.reject(reason)),
-        })
+        let asks = this.ticket.is_none() && this.rare.is_none();
+        if asks && this.deadline.is_none() && !nested::is_inside() {
+            let core = this.core.as_ref().expect("polled after completion");
+            if let Ok(granted) = core.try_acquire(this.want) {
+                let core = this.core.take().expect("just used");
+                return Poll::Ready(Ok(Permit::new(core, granted, this.site)));
+            }
+        }
+        this.poll_slowly(context)
     }
 }
 
@@ -141,8 +267,8 @@ impl Future for Acquiring {
 impl Drop for Acquiring {
     #[inline]
     fn drop(&mut self) {
-        if let (Some(core), Some(queued)) = (&self.core, &self.queued) {
-            core.abandon_waiter(queued.slot);
+        if let (Some(ticket), Some(core)) = (self.ticket, &self.core) {
+            core.abandon_waiter(ticket);
         }
     }
 }
@@ -151,7 +277,7 @@ impl fmt::Debug for Acquiring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Acquiring")
             .field("limiter", &self.core.as_ref().map(|core| core.name()))
-            .field("queued", &self.queued.is_some())
+            .field("queued", &self.ticket.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -1,22 +1,20 @@
 //! The description of a limiter, checked as a whole when it is built.
 
-use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{fmt, ops::RangeInclusive, sync::Arc};
 
 use floodway_control::{Controller, Fixed, LimitAlgorithm};
 use floodway_metrics::{ComponentKind, Registry, Source};
 
 use super::{
-    Ceiling, Instrumentation, Limiter, MAX_PERMITS, Queue,
+    Ceiling, Instrumentation, Limiter, MAX_PERMITS, Mode, Queue,
     cells::Cells,
     core::{Control, Core},
+    partition::Partitions,
 };
 use crate::{BuildError, Clock};
 
 /// The range of an adaptive limit that was given none: that of Netflix's `VegasLimit`.
 const DEFAULT_BOUNDS: (u32, u32) = (1, 1_000);
-
-/// Longer than anybody waits, and short enough that a deadline never overflows.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Describes a [`Limiter`]. Made by [`Limiter::builder`].
 #[must_use]
@@ -25,6 +23,8 @@ pub struct LimiterBuilder {
     algorithm: Option<Box<dyn LimitAlgorithm>>,
     bounds: Option<(u32, u32)>,
     queue: Queue,
+    partitions: Vec<(String, f64)>,
+    mode: Mode,
     ceilings: Vec<Ceiling>,
     instrumentation: Instrumentation,
     clock: Clock,
@@ -38,6 +38,8 @@ impl LimiterBuilder {
             algorithm: None,
             bounds: None,
             queue: Queue::default(),
+            partitions: Vec::new(),
+            mode: Mode::default(),
             ceilings: Vec::new(),
             instrumentation: Instrumentation::default(),
             clock: Clock::default(),
@@ -71,6 +73,23 @@ impl LimiterBuilder {
         self
     }
 
+    /// Adds a partition that can count on the part `guarantee` (0 to 1) of the limit and of the
+    /// queue, whatever callers of other partitions do. What a partition does not use others may
+    /// borrow, and get no more of it once its callers wait. Take permits with
+    /// [`Limiter::partition`].
+    ///
+    /// What remains belongs to the partition `default`, which is whoever uses the limiter itself.
+    pub fn partition(mut self, name: impl Into<String>, guarantee: f64) -> Self {
+        self.partitions.push((name.into(), guarantee));
+        self
+    }
+
+    /// Whether the limit is enforced from the start; by default it is.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
     /// Adds an outer bound; the lowest applies.
     pub fn ceiling(mut self, ceiling: Ceiling) -> Self {
         self.ceilings.push(ceiling);
@@ -101,7 +120,18 @@ impl LimiterBuilder {
     ///
     /// [`BuildError`] names the first field that cannot be used and its value.
     pub fn build(self) -> Result<Limiter, BuildError> {
-        check_queue(self.queue)?;
+        let registry = self.registry.clone();
+        let cells = Arc::new(Cells::new(self.instrumentation));
+        let core = self.into_core(cells)?;
+        let source: Arc<dyn Source> = Arc::clone(&core) as _;
+        registry.register(ComponentKind::Limiter, core.name(), &source)?;
+        Ok(Limiter { core, partition: 0 })
+    }
+
+    /// A limiter that counts in `cells` and is not registered.
+    pub(super) fn into_core(self, cells: Arc<Cells>) -> Result<Arc<Core>, BuildError> {
+        self.queue.check()?;
+        let partitions = Partitions::new(self.partitions)?;
         let algorithm = match self.algorithm {
             Some(algorithm) => algorithm,
             None if self.ceilings.is_empty() => return Err(BuildError::NoLimit),
@@ -115,34 +145,18 @@ impl LimiterBuilder {
         let default_bounds = if adaptive { DEFAULT_BOUNDS } else { (1, MAX_PERMITS) };
         let bounds = self.bounds.unwrap_or(default_bounds);
         check_limit(algorithm.limit(), bounds)?;
-        let controller = Controller::new(algorithm, bounds);
-        let control = Control { controller, ceilings: self.ceilings };
-
-        let cells = Cells::new(self.instrumentation);
-        let core = Arc::new(Core::new(self.name, self.queue, cells, self.clock, control));
-        let source: Arc<dyn Source> = Arc::clone(&core) as _;
-        self.registry.register(ComponentKind::Limiter, core.name(), &source)?;
+        let control = Control {
+            controller: Controller::new(algorithm, bounds),
+            bounded: adaptive || self.bounds.is_some(),
+            ceilings: self.ceilings,
+            mode: self.mode,
+        };
+        let core =
+            Arc::new(Core::new(self.name, &self.queue, partitions, cells, self.clock, control));
         core.born();
         core.attach_ceilings();
-        Ok(Limiter { core })
+        Ok(core)
     }
-}
-
-fn check_queue(queue: Queue) -> Result<(), BuildError> {
-    if queue.enabled && !(1..=MAX_PERMITS as usize).contains(&queue.capacity) {
-        let value = queue.capacity as f64;
-        return Err(BuildError::OutOfRange {
-            field: "queue capacity",
-            value,
-            min: 1,
-            max: MAX_PERMITS,
-        });
-    }
-    let max_wait = queue.max_wait;
-    if queue.enabled && (max_wait.is_zero() || max_wait > LONGEST_WAIT) {
-        return Err(BuildError::MaxWait { max_wait });
-    }
-    Ok(())
 }
 
 fn check_limit(limit: f64, (min, max): (u32, u32)) -> Result<(), BuildError> {
@@ -170,6 +184,8 @@ impl fmt::Debug for LimiterBuilder {
             .field("name", &self.name)
             .field("bounds", &self.bounds)
             .field("queue", &self.queue)
+            .field("partitions", &self.partitions)
+            .field("mode", &self.mode)
             .field("ceilings", &self.ceilings)
             .field("instrumentation", &self.instrumentation)
             .finish_non_exhaustive()

@@ -14,65 +14,113 @@
 mod limiting;
 #[cfg(all(test, floodway_loom))]
 mod loom_tests;
+mod rejecting;
 mod waiting;
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use floodway_control::Sample;
+use floodway_control::{Priority, Sample};
 use floodway_metrics::{Collector, Source};
+use tokio::time::Instant;
 
-pub(super) use self::{limiting::Control, waiting::Admission};
+pub(super) use self::{
+    limiting::Control,
+    waiting::{Admission, Alarm, Expired, Waiting},
+};
 use super::{
-    cells::{Cells, IMMEDIATE, Levels},
+    cells::{Cells, Levels},
+    mode::Mode,
+    partition::Partitions,
     permit::Granted,
-    queue::{Queue, WaitQueue},
-    rejected::{RejectReason, Rejected},
-    state::{MAX_PERMITS, ONE_IN_FLIGHT, State},
+    queue::Queue,
+    state::{State, UNLIMITED},
 };
 use crate::{
     Clock, Outcome,
     sync::{AtomicU64, Mutex, Ordering},
 };
 
-/// What to answer when nothing is known about how fast permits come back: the smallest value that
-/// the `Retry-After` header can carry.
-const UNKNOWN_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// What a caller asks for, apart from time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Want {
+    pub(super) weight: u32,
+    pub(super) priority: Priority,
+    pub(super) partition: u16,
+}
 
-/// Nobody needs to be told to come back later than this.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+#[cfg(all(test, floodway_loom))]
+impl Want {
+    pub(super) const ONE: Self = Self { weight: 1, priority: Priority::Normal, partition: 0 };
+}
 
 pub(super) struct Core {
     name: String,
     state: AtomicU64,
-    waiters: Mutex<WaitQueue>,
-    queue: Queue,
-    cells: Cells,
+    /// Permits out beyond one per operation, so that operations can be counted.
+    extra_weight: AtomicU64,
+    partitions: Partitions,
+    waiting: Mutex<Waiting>,
+    /// Of the queue, for who must not take its lock; 0 if nobody may wait.
+    queue_capacity: AtomicU64,
+    /// Of the queue, in nanoseconds.
+    queue_max_wait: AtomicU64,
+    cells: Arc<Cells>,
     clock: Clock,
     control: Mutex<Control>,
+    /// The limit, also while it is not enforced.
+    limit: AtomicU64,
+    mode: AtomicU64,
     /// Whether the algorithm looks at samples.
     adaptive: bool,
-    /// Mean nanoseconds between grants to waiters; 0 while unknown.
-    grant_interval: AtomicU64,
+    /// Whether somebody was held back since the last sample.
+    held_back: AtomicU64,
+    /// Mean nanoseconds between permits that come free, for rejections; 0 while unknown.
+    interval: AtomicU64,
+    /// Where the time of the queue begins: it follows tokio's clock, as deadlines do.
+    origin: Instant,
+    /// When this limiter was born, since the Unix epoch.
+    born: Duration,
+    #[cfg(debug_assertions)]
+    holders: super::misuse::Holders,
 }
 
 impl Core {
     pub(super) fn new(
         name: String,
-        queue: Queue,
-        cells: Cells,
+        queue: &Queue,
+        partitions: Partitions,
+        cells: Arc<Cells>,
         clock: Clock,
         control: Control,
     ) -> Self {
+        let limit = control.effective_limit();
+        let enforced = if control.mode == Mode::Enforce { limit } else { UNLIMITED };
+        // The one look at the calendar: so that replicas measure a common backend in turn.
+        let born = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             name,
-            state: AtomicU64::new(State::new(control.effective_limit()).0),
-            waiters: Mutex::default(),
-            queue,
+            state: AtomicU64::new(State::new(enforced).0),
+            extra_weight: AtomicU64::new(0),
+            waiting: Mutex::new(Waiting::new(queue, &partitions.guarantees())),
+            queue_capacity: AtomicU64::new(queue.effective_capacity()),
+            queue_max_wait: AtomicU64::new(queue.max_wait_nanos()),
+            partitions,
             cells,
+            born: born.saturating_sub(clock.elapsed()),
             clock,
+            limit: AtomicU64::new(u64::from(limit)),
+            mode: AtomicU64::new(control.mode.index() as u64),
             adaptive: control.controller.is_adaptive(),
             control: Mutex::new(control),
-            grant_interval: AtomicU64::new(0),
+            held_back: AtomicU64::new(0),
+            interval: AtomicU64::new(0),
+            origin: Instant::now(),
+            #[cfg(debug_assertions)]
+            holders: super::misuse::Holders::default(),
         }
     }
 
@@ -81,7 +129,7 @@ impl Core {
         if self.state().is_saturated()
             && let Some(timings) = &self.cells.timings
         {
-            timings.saturated.begin(self.clock.now());
+            timings.saturated.begin(self.clock.now(), 1);
         }
     }
 
@@ -89,135 +137,198 @@ impl Core {
         &self.name
     }
 
+    pub(super) const fn partitions(&self) -> &Partitions {
+        &self.partitions
+    }
+
+    pub(super) const fn cells(&self) -> &Arc<Cells> {
+        &self.cells
+    }
+
+    #[cfg(debug_assertions)]
+    pub(super) const fn holders(&self) -> &super::misuse::Holders {
+        &self.holders
+    }
+
     pub(super) fn state(&self) -> State {
         State(self.state.load(Ordering::Acquire))
     }
 
-    /// Takes a free permit, if nobody waits; else returns why not.
+    /// Takes free permits, if nobody waits; else returns why not.
     #[inline]
-    pub(super) fn try_acquire(&self) -> Result<Granted, State> {
+    pub(super) fn try_acquire(&self, want: Want) -> Result<Granted, State> {
         let mut state = self.state.load(Ordering::Relaxed);
-        while State(state).admits() {
-            // Acquire pairs with the Release of the release that made room: what the previous
-            // holder did happens before what this one does.
-            match self.state.compare_exchange_weak(
-                state,
-                state + ONE_IN_FLIGHT,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return Ok(self.admitted(State(state), IMMEDIATE)),
+        while State(state).admits(want.weight) && want.weight > 0 {
+            match self.take(state, want) {
+                Ok(granted) => return Ok(granted),
                 Err(current) => state = current,
             }
         }
         Err(State(state))
     }
 
-    /// Counts an admission that moved the state on from `before`.
+    /// Moves the state on from `state` by one admission, unless it has moved already.
     #[inline]
-    fn admitted(&self, before: State, path: usize) -> Granted {
-        self.cells.acquired.increment(path);
-        let Some(timings) = &self.cells.timings else {
-            return Granted { at: 0 };
-        };
-        let at = self.clock.now();
-        timings.permits.begin(at);
-        if State(before.0 + ONE_IN_FLIGHT).is_saturated() {
-            timings.saturated.begin(at);
+    fn take(&self, state: u64, want: Want) -> Result<Granted, u64> {
+        // Before the permits are out, and taken back after: operations are never overcounted.
+        if want.weight > 1 {
+            self.extra_weight.fetch_add(u64::from(want.weight - 1), Ordering::Relaxed);
         }
-        Granted { at }
+        let next = State(state).plus(want.weight);
+        // Acquire pairs with the Release of the release that made room: what the previous holder
+        // did happens before what this one does.
+        let moved =
+            self.state.compare_exchange_weak(state, next.0, Ordering::Acquire, Ordering::Relaxed);
+        match moved {
+            Ok(_) => Ok(self.admitted(next, want)),
+            Err(current) => {
+                self.forget_extra(want.weight);
+                Err(current)
+            }
+        }
     }
 
-    /// Takes a permit back and passes it on.
+    /// Books an admission that moved the state to `after`.
     #[inline]
-    pub(super) fn release(&self, granted: Granted, outcome: Outcome) {
-        self.cells.completed.increment(outcome.index());
-        let mut now = 0;
-        if let Some(timings) = &self.cells.timings {
-            now = self.clock.now();
-            timings.permits.end(now);
-            timings.hold.record(now.saturating_sub(granted.at));
+    fn admitted(&self, after: State, want: Want) -> Granted {
+        let Want { weight, partition, .. } = want;
+        self.partitions.add(partition, weight);
+        if after.limit() == UNLIMITED {
+            self.note_shadow(after);
         }
-        let before = State(self.state.fetch_sub(ONE_IN_FLIGHT, Ordering::AcqRel));
-        if before.is_saturated()
-            && !State(before.0 - ONE_IN_FLIGHT).is_saturated()
-            && let Some(timings) = &self.cells.timings
-        {
-            timings.saturated.end(now);
+        let at = match &self.cells.timings {
+            None => 0,
+            Some(timings) => {
+                let at = self.clock.now();
+                timings.permits.begin(at, weight);
+                if after.is_saturated() {
+                    timings.saturated.begin(at, 1);
+                }
+                at
+            }
+        };
+        Granted::new(at, weight, partition)
+    }
+
+    /// Takes an operation's permits back, except those that are still lent, and passes them on.
+    #[inline]
+    pub(super) fn release(&self, granted: Granted, still_lent: u32, outcome: Outcome) {
+        let now = if self.cells.timings.is_some() { self.clock.now() } else { 0 };
+        let before = self.put_back(now, granted.weight() - still_lent, granted.partition());
+        if still_lent < granted.weight() {
+            self.forget_extra(granted.weight() - still_lent);
+        } else {
+            // Its operation has ended, and all of its permits are out without one.
+            self.extra_weight.fetch_add(1, Ordering::Relaxed);
         }
+        self.cells.complete(outcome, now.saturating_sub(granted.at));
         if before.is_queued() {
             self.hand_off();
         }
         // Last, because an algorithm is foreign code: if it panics, nobody is left waiting.
         if self.adaptive {
+            let at = |nanos| self.born + Duration::from_nanos(nanos);
+            let limited = self.held_back.load(Ordering::Relaxed) != 0;
+            if limited {
+                self.held_back.store(0, Ordering::Relaxed);
+            }
             let sample = Sample {
-                started: Duration::from_nanos(granted.at),
-                weight: 1,
+                started: at(granted.at),
+                weight: granted.weight(),
                 in_flight: before.in_flight(),
-                limited: before.is_saturated() || before.is_queued(),
+                limited: limited || before.is_queued(),
                 outcome,
             };
-            self.sample(now, sample);
+            self.sample(at(now), sample);
         }
     }
 
-    /// Counts a refusal and says when to come back.
-    pub(super) fn reject(&self, reason: RejectReason) -> Rejected {
-        self.cells.rejected.increment(reason.index());
-        let state = self.state();
-        Rejected {
-            reason,
-            retry_after: self.retry_after(state),
-            limit: state.limit(),
-            in_flight: state.in_flight(),
+    /// Takes permits back that outlived the operation they belonged to.
+    pub(super) fn release_lent(&self, weight: u32, partition: u16) {
+        let before = self.put_back(self.clock.now(), weight, partition);
+        self.forget_extra(weight + 1);
+        if before.is_queued() {
+            self.hand_off();
         }
     }
 
-    /// How long the queue as it is now takes to drain, and one more.
-    fn retry_after(&self, state: State) -> Duration {
-        let ahead = if state.is_queued() { self.queued() } else { 0 };
-        let interval = match self.grant_interval.load(Ordering::Relaxed) {
-            0 => {
-                let hold = self.cells.timings.as_ref().and_then(|timings| timings.hold.mean());
-                // With all permits out, one comes back every hold time / limit on average.
-                hold.map(|nanos| Duration::from_nanos(nanos) / state.limit().max(1))
-            }
-            nanos => Some(Duration::from_nanos(nanos)),
+    #[inline]
+    fn put_back(&self, now: u64, weight: u32, partition: u16) -> State {
+        self.partitions.remove(partition, weight);
+        if let Some(timings) = &self.cells.timings {
+            timings.permits.end(now, weight);
+        }
+        let before = State(self.state.fetch_sub(u64::from(weight), Ordering::AcqRel));
+        if before.is_saturated()
+            && !State(before.0 - u64::from(weight)).is_saturated()
+            && let Some(timings) = &self.cells.timings
+        {
+            timings.saturated.end(now, 1);
+        }
+        before
+    }
+
+    #[inline]
+    fn forget_extra(&self, weight: u32) {
+        if weight > 1 {
+            self.extra_weight.fetch_sub(u64::from(weight - 1), Ordering::Relaxed);
+        }
+    }
+
+    /// Takes note that the limit held somebody back.
+    fn note_held_back(&self) {
+        if self.adaptive && self.held_back.load(Ordering::Relaxed) == 0 {
+            self.held_back.store(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Until when who begins to wait now may do so.
+    pub(super) fn latest_deadline(&self, wish: Option<Instant>) -> Instant {
+        let longest = Duration::from_nanos(self.queue_max_wait.load(Ordering::Relaxed));
+        let latest = Instant::now() + longest;
+        wish.map_or(latest, |wish| wish.min(latest))
+    }
+
+    /// Tokio's clock since the limiter was born.
+    fn queue_time(&self, at: Instant) -> Duration {
+        at.saturating_duration_since(self.origin)
+    }
+
+    /// Operations that hold permits.
+    fn operations(&self) -> u64 {
+        // A heavy operation has its extra weight counted before its permits and until after. Read
+        // on both sides, so that one which comes or goes in between is not taken for many.
+        let before = self.extra_weight.load(Ordering::Acquire);
+        let in_flight = self.state().in_flight();
+        let after = self.extra_weight.load(Ordering::Acquire);
+        u64::from(in_flight).saturating_sub(before.max(after))
+    }
+
+    pub(super) fn levels(&self) -> Levels {
+        let (limit_min, limit_max, estimates) = {
+            let control = self.control();
+            let (min, max) = control.range();
+            (min, max, control.controller.estimates())
         };
-        interval.map_or(UNKNOWN_RETRY_AFTER, |interval| {
-            interval
-                .saturating_mul(u32::try_from(ahead + 1).unwrap_or(u32::MAX))
-                .min(MAX_RETRY_AFTER)
-        })
+        Levels {
+            limit: self.limit(),
+            limit_min,
+            limit_max,
+            mode: self.mode(),
+            in_flight: self.state().in_flight(),
+            operations: self.operations(),
+            queued: self.queued(),
+            queue_capacity: self.queue_capacity.load(Ordering::Relaxed) as usize,
+            estimates,
+            adaptive: self.adaptive,
+            now: self.clock.now(),
+        }
     }
 }
 
 impl Source for Core {
     fn collect(&self, out: &mut Collector) {
-        let state = self.state();
-        let (limit_min, limit_max) = {
-            let control = self.control();
-            // A limit without bounds moves only by hand: it is its own range. Where ceilings alone
-            // decide, the least of them is.
-            let own = match control.controller.limit() {
-                MAX_PERMITS => state.limit(),
-                own => own,
-            };
-            match control.controller.bounds() {
-                (1, MAX_PERMITS) => (own, own),
-                bounds => bounds,
-            }
-        };
-        let levels = Levels {
-            limit: state.limit(),
-            limit_min,
-            limit_max,
-            in_flight: state.in_flight(),
-            queued: self.queued(),
-            queue_capacity: self.queue.capacity,
-            now: self.clock.now(),
-        };
-        self.cells.collect(levels, out);
+        self.cells.collect(|| self.levels(), out);
     }
 }
 

@@ -1,8 +1,12 @@
 //! The right to run one operation.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::poll_fn, pin::pin, sync::Arc};
 
-use super::core::Core;
+use super::{
+    core::Core,
+    misuse::Site,
+    nested::{Entered, Nesting},
+};
 use crate::Outcome;
 
 /// The right to run one operation, until it is completed or dropped.
@@ -10,11 +14,22 @@ use crate::Outcome;
 /// A permit that is merely dropped (because the caller was cancelled, timed out or panicked)
 /// comes back with [`Outcome::Ignore`], which moves no limit. It owns its share of the limiter,
 /// so it may be sent to another task and outlive every [`Limiter`](crate::Limiter) handle.
+///
+/// # Nested use
+///
+/// An operation that asks the limiter it runs under for another permit could wait for itself.
+/// [`Limiter::run`](crate::Limiter::run), [`scope`](Self::scope) and the layers of
+/// `floodway-tower` prevent that: inside, the permit is lent.
 #[must_use = "a permit that is dropped at once bounds nothing"]
 pub struct Permit {
     core: Arc<Core>,
     granted: Granted,
     outcome: Outcome,
+    /// `None` for nearly all: whoever has lent or borrowed nothing.
+    nesting: Option<Box<Nesting>>,
+    site: Site,
+    #[cfg(debug_assertions)]
+    _holder: super::misuse::Holder,
 }
 
 /// An admission that was counted and not yet released.
@@ -22,17 +37,92 @@ pub struct Permit {
 pub(super) struct Granted {
     /// When, in nanoseconds of the limiter's clock; 0 where durations are not measured.
     pub(super) at: u64,
+    /// How many permits, and to which partition. In one word: a permit that is moved as soon as it
+    /// is written, as nearly all are, would otherwise wait until its small fields are in the cache.
+    share: u64,
+}
+
+impl Granted {
+    #[inline]
+    pub(super) const fn new(at: u64, weight: u32, partition: u16) -> Self {
+        Self { at, share: (partition as u64) << 32 | weight as u64 }
+    }
+
+    #[inline]
+    pub(super) const fn weight(self) -> u32 {
+        self.share as u32
+    }
+
+    #[inline]
+    pub(super) const fn partition(self) -> u16 {
+        (self.share >> 32) as u16
+    }
 }
 
 impl Permit {
     #[inline]
-    pub(super) fn new(core: Arc<Core>, granted: Granted) -> Self {
-        Self { core, granted, outcome: Outcome::Ignore }
+    pub(super) fn new(core: Arc<Core>, granted: Granted, site: Site) -> Self {
+        Self {
+            #[cfg(debug_assertions)]
+            _holder: super::misuse::Holder::new(&core, site),
+            core,
+            granted,
+            outcome: Outcome::Ignore,
+            nesting: None,
+            site,
+        }
+    }
+
+    pub(super) fn borrowed(
+        core: Arc<Core>,
+        granted: Granted,
+        nesting: Nesting,
+        site: Site,
+    ) -> Self {
+        let mut permit = Self::new(core, granted, site);
+        permit.nesting = Some(Box::new(nesting));
+        permit
     }
 
     /// Gives the permit back and says how the operation ended.
+    #[inline]
     pub fn complete(mut self, outcome: Outcome) {
         self.outcome = outcome;
+    }
+
+    /// How many permits this one counts for.
+    #[must_use]
+    pub const fn weight(&self) -> u32 {
+        self.granted.weight()
+    }
+
+    /// Runs `operation` inside this permit: where it asks the same limiter for a permit, in the
+    /// same task, it is lent this one instead of waiting for another.
+    ///
+    /// As many permits are lent at a time as this one counts for; who asks for more at once waits
+    /// until they are back, and who asks for more than this one has is refused with
+    /// [`Nested`](crate::RejectReason::Nested). An operation that was lent to is not counted as
+    /// admitted nor measured: it is a part of this one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops `operation`; the permit stays with the caller.
+    pub async fn scope<F: Future>(&mut self, operation: F) -> F::Output {
+        let mut operation = pin!(operation);
+        poll_fn(|context| {
+            let _entered = self.enter();
+            operation.as_mut().poll(context)
+        })
+        .await
+    }
+
+    /// Lends this permit to whoever asks the same limiter on this thread until the guard is dropped.
+    ///
+    /// For hand-written futures, to be called around each poll of the operation;
+    /// [`scope`](Self::scope) does it for the others.
+    #[inline]
+    pub fn enter(&mut self) -> Entered<'_> {
+        Entered::new(&self.core, self.granted, &mut self.nesting, self.site)
     }
 }
 
@@ -40,12 +130,18 @@ impl Permit {
 impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
-        self.core.release(self.granted, self.outcome);
+        match self.nesting.take() {
+            None => self.core.release(self.granted, 0, self.outcome),
+            Some(nesting) => nesting.end(&self.core, self.granted, self.outcome),
+        }
     }
 }
 
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("limiter", &self.core.name()).finish_non_exhaustive()
+        f.debug_struct("Permit")
+            .field("limiter", &self.core.name())
+            .field("weight", &self.weight())
+            .finish_non_exhaustive()
     }
 }

@@ -1,35 +1,90 @@
-//! The wait queue: first come, first served, bounded by length and by deadline.
+//! The description of a wait queue.
 
 use std::{task::Waker, time::Duration};
 
-use slab::Slab;
-use tokio::time::Instant;
+use floodway_control::{Discipline, Priority, QueueConfig};
 
-use super::{permit::Granted, rejected::RejectReason};
+use super::{MAX_PERMITS, permit::Granted, rejected::RejectReason};
+use crate::BuildError;
+
+/// Longer than anybody waits, and short enough that a deadline never overflows.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What each priority can count on by default: enough that what is behind it makes progress, little
+/// enough that the highest keeps 85 % for itself.
+const DEFAULT_GUARANTEES: [f64; Priority::COUNT] = [0.0, 0.05, 0.05, 0.05];
 
 /// Where callers wait while no permit is free.
 ///
 /// Both bounds are always there: a queue without one turns an overload into latency for everybody
-/// and then into memory. The default holds 1,000 callers for at most one second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// and then into memory. The default holds 1,000 callers for at most one second, first come, first
+/// served.
+///
+/// Who arrives when the wait is already longer than their deadline, going by how fast the queue
+/// drains, is refused at once with [`Unmeetable`](RejectReason::Unmeetable).
+///
+/// Which one: [`fifo`](Self::fifo) while a full queue is worth less than your callers' patience;
+/// [`adaptive_lifo`](Self::adaptive_lifo) or [`codel`](Self::codel) where callers give up, retry or
+/// hang up sooner; [`none`](Self::none) where somebody else queues already.
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[must_use]
 pub struct Queue {
-    pub(super) capacity: usize,
-    pub(super) max_wait: Duration,
+    pub(super) config: QueueConfig,
     /// Distinguishes [`Queue::none`] from a capacity of 0 by mistake, which is an error.
     pub(super) enabled: bool,
 }
 
 impl Queue {
-    /// First come, first served.
+    const fn with(discipline: Discipline) -> Self {
+        let config = QueueConfig {
+            capacity: 1_000,
+            max_wait: Duration::from_secs(1),
+            discipline,
+            guarantees: DEFAULT_GUARANTEES,
+        };
+        Self { config, enabled: true }
+    }
+
+    /// First come, first served: [`Discipline::Fifo`].
     pub const fn fifo() -> Self {
-        Self { capacity: 1_000, max_wait: Duration::from_secs(1), enabled: true }
+        Self::with(Discipline::Fifo)
+    }
+
+    /// Last come, first served: [`Discipline::Lifo`].
+    pub const fn lifo() -> Self {
+        Self::with(Discipline::Lifo)
+    }
+
+    /// First come, first served until the queue has not been empty for 100 ms; from then on the
+    /// newest first and 5 ms for newcomers: [`Discipline::AdaptiveLifo`] with the published
+    /// constants. For others, see [`discipline`](Self::discipline).
+    pub const fn adaptive_lifo() -> Self {
+        Self::with(Discipline::AdaptiveLifo {
+            interval: Duration::from_millis(100),
+            max_wait: Duration::from_millis(5),
+        })
+    }
+
+    /// First come, first served; sheds who waited for more than 10 ms once nobody has waited less
+    /// than 5 ms for 100 ms: [`Discipline::CoDel`] with the published constants. For others, see
+    /// [`discipline`](Self::discipline).
+    pub const fn codel() -> Self {
+        Self::with(Discipline::CoDel {
+            target: Duration::from_millis(5),
+            interval: Duration::from_millis(100),
+        })
     }
 
     /// No queue: who finds no free permit is refused with
     /// [`NoPermit`](crate::RejectReason::NoPermit) at once.
     pub const fn none() -> Self {
-        Self { capacity: 0, max_wait: Duration::ZERO, enabled: false }
+        Self { enabled: false, ..Self::fifo() }
+    }
+
+    /// The order among waiters of the same priority.
+    pub const fn discipline(mut self, discipline: Discipline) -> Self {
+        self.config.discipline = discipline;
+        self
     }
 
     /// How many callers may wait at once, 1 to [`MAX_PERMITS`](crate::MAX_PERMITS); checked when
@@ -38,7 +93,7 @@ impl Queue {
     /// Wait time under overload is about `capacity × hold time / limit`: a capacity of a few times
     /// the limit keeps it near the hold time.
     pub const fn capacity(mut self, capacity: usize) -> Self {
-        self.capacity = capacity;
+        self.config.capacity = capacity;
         self
     }
 
@@ -46,8 +101,51 @@ impl Queue {
     /// never again, so no waiter exceeds it by being passed on. More than 0 and at most a day;
     /// checked when the limiter is built.
     pub const fn max_wait(mut self, max_wait: Duration) -> Self {
-        self.max_wait = max_wait;
+        self.config.max_wait = max_wait;
         self
+    }
+
+    /// The part of the grants and of the places in the queue that `priority` can count on while
+    /// somebody of it waits, 0 to 1; by default 0.05 for all but the highest. Together less than 1,
+    /// checked when the limiter is built; what remains goes to the highest priority that waits.
+    pub const fn guarantee(mut self, priority: Priority, share: f64) -> Self {
+        self.config.guarantees[priority.index()] = share;
+        self
+    }
+
+    /// How many may wait; 0 without a queue.
+    pub(super) const fn effective_capacity(&self) -> u64 {
+        if self.enabled { self.config.capacity as u64 } else { 0 }
+    }
+
+    pub(super) fn max_wait_nanos(&self) -> u64 {
+        u64::try_from(self.config.max_wait.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the numbers make sense.
+    pub(super) fn check(&self) -> Result<(), BuildError> {
+        if !self.enabled {
+            return Ok(());
+        }
+        let QueueConfig { capacity, max_wait, discipline, guarantees } = self.config;
+        if !(1..=MAX_PERMITS as usize).contains(&capacity) {
+            let value = capacity as f64;
+            return Err(BuildError::OutOfRange {
+                field: "queue capacity",
+                value,
+                min: 1,
+                max: MAX_PERMITS,
+            });
+        }
+        if max_wait.is_zero() || max_wait > LONGEST_WAIT {
+            return Err(BuildError::MaxWait { max_wait });
+        }
+        discipline.check()?;
+        // Written so that NaN is out of range.
+        if !guarantees.iter().all(|share| *share >= 0.0) || guarantees.iter().sum::<f64>() >= 1.0 {
+            return Err(BuildError::Guarantees { guarantees });
+        }
+        Ok(())
     }
 }
 
@@ -57,37 +155,22 @@ impl Default for Queue {
     }
 }
 
-/// The waiters, in order of arrival.
+/// What the limiter keeps for a waiter.
 ///
 /// ```text
 ///   enqueue        grant           the owner polls: takes the permit
-/// ----------> Waiting -----> Granted ------------------------------->  slot free
-///                | deadline or close       the owner is dropped: releases it
-///                +--------> Refused  --------------------------------> slot free
-///                | the owner's timer fires, or it is dropped
-///                +---------------------------------------------------> slot free
+/// ----------> Waiting -----> Granted ------------------------------->  ticket freed
+///                | deadline, shed or close   the owner is dropped: releases it
+///                +--------> Refused  --------------------------------> ticket freed
+///                | the owner is dropped, or sees its deadline pass
+///                +---------------------------------------------------> ticket freed
 /// ```
 ///
-/// Only its owner frees a slot, so an index stays valid for as long as its owner keeps it. Slots
-/// are reused: a queue that has once been as long allocates nothing.
-#[derive(Debug, Default)]
-pub(super) struct WaitQueue {
-    slots: Slab<Slot>,
-    head: Option<usize>,
-    tail: Option<usize>,
-    len: usize,
-    drain: Drain,
-}
-
+/// Only its owner frees a ticket, so it stays valid for as long as its owner keeps it.
 #[derive(Debug)]
-struct Slot {
-    fate: Fate,
-    waker: Option<Waker>,
-    deadline: Instant,
-    /// When the wait began, by the limiter's clock.
-    since: u64,
-    previous: Option<usize>,
-    next: Option<usize>,
+pub(super) struct Waiter {
+    pub(super) fate: Fate,
+    pub(super) waker: Option<Waker>,
 }
 
 /// What became of a waiter.
@@ -96,113 +179,4 @@ pub(super) enum Fate {
     Waiting,
     Granted(Granted),
     Refused(RejectReason),
-}
-
-impl WaitQueue {
-    pub(super) const fn len(&self) -> usize {
-        self.len
-    }
-
-    pub(super) fn push(&mut self, waker: Waker, deadline: Instant, since: u64) -> usize {
-        let previous = self.tail;
-        let index = self.slots.insert(Slot {
-            fate: Fate::Waiting,
-            waker: Some(waker),
-            deadline,
-            since,
-            previous,
-            next: None,
-        });
-        match previous {
-            Some(tail) => self.slots[tail].next = Some(index),
-            None => self.head = Some(index),
-        }
-        self.tail = Some(index);
-        self.len += 1;
-        index
-    }
-
-    /// When the first waiter began to wait and until when it does.
-    pub(super) fn front(&self) -> Option<(u64, Instant)> {
-        self.head.map(|head| (self.slots[head].since, self.slots[head].deadline))
-    }
-
-    /// Seals the fate of the first waiter and returns whom to tell.
-    pub(super) fn pop_front(&mut self, fate: Fate) -> Option<Waker> {
-        let head = self.head?;
-        self.unlink(head);
-        let slot = &mut self.slots[head];
-        slot.fate = fate;
-        slot.waker.take()
-    }
-
-    /// What became of the waiter at `index`, and whether `waker` is the one to be told.
-    pub(super) fn look(&self, index: usize, waker: &Waker) -> (Fate, bool) {
-        let slot = &self.slots[index];
-        (slot.fate, slot.waker.as_ref().is_some_and(|known| known.will_wake(waker)))
-    }
-
-    /// What became of the waiter at `index`, and a waker to drop: while nothing has, the one that
-    /// `waker` replaces.
-    pub(super) fn replace_waker(&mut self, index: usize, waker: Waker) -> (Fate, Option<Waker>) {
-        let slot = &mut self.slots[index];
-        let unneeded = match slot.fate {
-            Fate::Waiting => slot.waker.replace(waker),
-            Fate::Granted(_) | Fate::Refused(_) => Some(waker),
-        };
-        (slot.fate, unneeded)
-    }
-
-    /// Frees the slot of a waiter on behalf of its owner; `Waiting` means it left the queue. The
-    /// waker is to be dropped outside the lock.
-    pub(super) fn remove(&mut self, index: usize) -> (Fate, Option<Waker>) {
-        if let Fate::Waiting = self.slots[index].fate {
-            self.unlink(index);
-        }
-        let slot = self.slots.remove(index);
-        (slot.fate, slot.waker)
-    }
-
-    fn unlink(&mut self, index: usize) {
-        let Slot { previous, next, .. } = self.slots[index];
-        match previous {
-            Some(previous) => self.slots[previous].next = next,
-            None => self.head = next,
-        }
-        match next {
-            Some(next) => self.slots[next].previous = previous,
-            None => self.tail = previous,
-        }
-        self.len -= 1;
-        if self.len == 0 {
-            self.drain.last_grant = None;
-        }
-    }
-
-    /// Takes note of a grant at `now` and returns the mean interval between grants, if known.
-    pub(super) fn note_grant(&mut self, now: Instant) -> Option<Duration> {
-        self.drain.note_grant(now)
-    }
-}
-
-/// How fast the queue drains while it is not empty.
-#[derive(Debug, Default)]
-struct Drain {
-    last_grant: Option<Instant>,
-    mean_interval: Option<Duration>,
-}
-
-impl Drain {
-    /// An exponential mean over about the last sixteen grants: enough to smooth single slow
-    /// operations, few enough to follow a limit that moves.
-    const WEIGHT: f64 = 1.0 / 16.0;
-
-    fn note_grant(&mut self, now: Instant) -> Option<Duration> {
-        if let Some(last) = self.last_grant.replace(now) {
-            let interval = now.saturating_duration_since(last);
-            let mean = self.mean_interval.get_or_insert(interval);
-            *mean = mean.mul_f64(1.0 - Self::WEIGHT) + interval.mul_f64(Self::WEIGHT);
-        }
-        self.mean_interval
-    }
 }

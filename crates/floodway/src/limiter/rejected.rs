@@ -16,8 +16,9 @@ use floodway_metrics::catalogue::limiter::REASON;
 pub struct Rejected {
     /// Why.
     pub reason: RejectReason,
-    /// When the queue as it is now will have drained, from the rate at which it does; one second
-    /// where nothing is known yet, one minute at most.
+    /// When the queue as it is now will have drained, from the rate at which it does, and up to
+    /// half of that more, at random, so that those who were refused together do not come back
+    /// together. One second where nothing is known yet, one minute at most.
     pub retry_after: Duration,
     /// The limit at that moment.
     pub limit: u32,
@@ -33,27 +34,48 @@ pub enum RejectReason {
     QueueFull,
     /// The caller's deadline, or the longest wait that the queue allows, has passed.
     Deadline,
+    /// The deadline will have passed before a permit is free, going by how fast the queue drains;
+    /// said on arrival instead of after a wait for nothing.
+    Unmeetable,
+    /// The queue's discipline dropped the caller after too long a wait.
+    Shed,
+    /// Somebody with a better right to the place in the full queue arrived: of a higher priority,
+    /// or of a class with less than its guaranteed part.
+    Displaced,
     /// No permit is free, and the caller does not wait or the limiter has no queue.
     NoPermit,
+    /// A weight of 0, or above the limit: it would never be admitted.
+    Weight,
+    /// Asked for inside an operation that holds a permit of the same limiter, for more permits than
+    /// that one holds. Waiting for the others could mean to wait for oneself.
+    Nested,
     /// The limiter was closed.
     Closed,
 }
 
 impl RejectReason {
+    /// Every reason, in the order of the values of the metric label `reason`.
+    pub const ALL: [Self; 9] = [
+        Self::QueueFull,
+        Self::Deadline,
+        Self::Unmeetable,
+        Self::Shed,
+        Self::Displaced,
+        Self::NoPermit,
+        Self::Weight,
+        Self::Nested,
+        Self::Closed,
+    ];
+
     /// The value of the metric label `reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         REASON.values[self.index()]
     }
 
-    /// The position of this reason among the values of the metric label.
+    /// The position of this reason in [`RejectReason::ALL`].
     pub(super) const fn index(self) -> usize {
-        match self {
-            Self::QueueFull => 0,
-            Self::Deadline => 1,
-            Self::NoPermit => 2,
-            Self::Closed => 3,
-        }
+        self as usize
     }
 }
 
@@ -62,7 +84,12 @@ impl std::fmt::Display for RejectReason {
         f.write_str(match self {
             Self::QueueFull => "the queue is full",
             Self::Deadline => "no permit before the deadline",
+            Self::Unmeetable => "the queue is too long for the deadline",
+            Self::Shed => "shed after too long a wait",
+            Self::Displaced => "displaced by somebody with a better right to the place",
             Self::NoPermit => "no permit is free",
+            Self::Weight => "the weight is 0 or above the limit",
+            Self::Nested => "nested in an operation that holds fewer permits of this limiter",
             Self::Closed => "the limiter is closed",
         })
     }
@@ -74,15 +101,14 @@ mod tests {
 
     #[test]
     fn label_values_are_in_the_order_of_the_index() {
-        let names = [
-            (RejectReason::QueueFull, "queue_full"),
-            (RejectReason::Deadline, "deadline"),
-            (RejectReason::NoPermit, "no_permit"),
-            (RejectReason::Closed, "closed"),
-        ];
-        assert_eq!(names.len(), REASON.values.len());
-        for (reason, name) in names {
-            assert_eq!(reason.as_str(), name);
+        assert_eq!(RejectReason::ALL.len(), REASON.values.len());
+        for (reason, name) in RejectReason::ALL.into_iter().zip(REASON.values) {
+            assert_eq!(RejectReason::ALL[reason.index()], reason);
+            let words = format!("{reason:?}").chars().fold(String::new(), |words, letter| {
+                let break_before = letter.is_uppercase() && !words.is_empty();
+                words + if break_before { "_" } else { "" } + &letter.to_lowercase().to_string()
+            });
+            assert_eq!(words, *name);
         }
     }
 }

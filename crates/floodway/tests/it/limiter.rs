@@ -201,14 +201,17 @@ async fn retry_after_follows_the_rate_at_which_the_queue_drains() {
         assert!(is_pending(waiter).await);
     }
     // Nothing has come back yet.
-    assert_eq!(bench.limiter.try_acquire().unwrap_err().retry_after, ms(1_000));
+    let retry_after = || bench.limiter.try_acquire().unwrap_err().retry_after;
+    assert!((ms(1_000)..ms(1_500)).contains(&retry_after()), "nothing is known");
     for waiter in waiters.iter_mut().take(3) {
         advance(ms(100)).await;
         drop(held);
         held = ready(waiter).await.unwrap();
     }
     // One is ahead, and one comes back every 100 ms.
-    assert_eq!(bench.limiter.try_acquire().unwrap_err().retry_after, ms(200));
+    let answers: Vec<_> = (0..64).map(|_| retry_after()).collect();
+    assert!(answers.iter().all(|after| (ms(200)..ms(300)).contains(after)), "{answers:?}");
+    assert!(answers.iter().any(|after| *after != answers[0]), "those refused together part");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,11 @@
 //! The limiter's dashboard.
 
 use floodway_metrics::catalogue::limiter::{
-    ACQUIRED, CANCELLED, COMPLETED, DIRECTION, HOLD_DURATION, IN_FLIGHT, LIMIT, LIMIT_CHANGES,
-    LIMIT_MAX, LIMIT_MIN, OUTCOME, PATH, PERMIT_SECONDS, QUEUE_CAPACITY, QUEUED, QUEUED_SECONDS,
-    REASON, REJECTED, SATURATED_SECONDS, WAIT_DURATION,
+    ACQUIRED, BACKEND_QUEUE, BASELINE_LATENCY, CANCELLED, CAUSE, COMPLETED, DIRECTION, ELASTICITY,
+    HOLD_DURATION, IN_FLIGHT, LIMIT, LIMIT_CHANGES, LIMIT_MAX, LIMIT_MIN, LIMITED, MODE, MODE_INFO,
+    NESTED, NESTED_RESULT, OUTCOME, PATH, PERMIT_SECONDS, PRIORITY, PROBE_RESULT, PROBES, PROBING,
+    QUEUE_CAPACITY, QUEUED, QUEUED_SECONDS, REASON, REJECTED, SATURATED_SECONDS, SHADOW_REASON,
+    SHADOW_REJECTED, WAIT_DURATION, WINDOW_LATENCY, WINDOWS,
 };
 
 use super::{
@@ -20,6 +22,7 @@ const NAME: &[&str] = &["limiter"];
 
 const NO_LIMITER: &str = "No limiter matches: check the variables above and the scrape.";
 const NO_REQUESTS: &str = "Nothing asked for a permit: check that requests pass the limiter.";
+const NO_ADAPTIVE: &str = "No limiter with an algorithm that learns from latencies matches.";
 const NO_COMPLETIONS: &str = "No permit came back: check Permits for those still held.";
 
 pub(super) fn dashboard() -> Dashboard {
@@ -34,7 +37,8 @@ pub(super) fn dashboard() -> Dashboard {
                 title: "Limiter",
                 lines: vec![concurrency(), flow(), ends(), durations(), distribution()],
             },
-            Section { title: "Limit", lines: vec![limit()] },
+            Section { title: "Limit", lines: vec![limit(), mode()] },
+            Section { title: "Adaptive limit", lines: vec![latency(), evidence()] },
             exporter::section(),
         ],
     })
@@ -129,7 +133,15 @@ fn flow() -> Line {
         no_value: NO_LIMITER,
     })
     .query(rate(&REJECTED).sum_by(&["limiter", REASON.name]), "{{limiter}} {{reason}}");
-    Line { height: 8, panels: vec![admitted, rejected] }
+    let classes = Draft::time_series(Text {
+        title: "Rejected by priority",
+        unit: "reqps",
+        description: "Whom the refusals hit. Under overload the lowest priorities come first; a \
+            share of each is admitted all the same.",
+        no_value: NO_LIMITER,
+    })
+    .query(rate(&REJECTED).sum_by(&[PRIORITY.name]), "{{priority}}");
+    Line { height: 8, panels: vec![admitted, rejected, classes] }
 }
 
 fn ends() -> Line {
@@ -149,7 +161,16 @@ fn ends() -> Line {
         no_value: NO_LIMITER,
     })
     .query(rate(&CANCELLED).sum_by(NAME), "{{limiter}}");
-    Line { height: 8, panels: vec![completed, cancelled] }
+    let nested = Draft::time_series(Text {
+        title: "Nested operations",
+        unit: "reqps",
+        description: "Operations inside one that holds a permit of the same limiter, which is lent \
+            to them. Refused are those that wanted more permits than it holds: a mistake in the \
+            calling code, which a debug build reports with both places.",
+        no_value: NO_LIMITER,
+    })
+    .query(rate(&NESTED).sum_by(&["limiter", NESTED_RESULT.name]), "{{limiter}} {{result}}");
+    Line { height: 8, panels: vec![completed, cancelled, nested] }
 }
 
 fn durations() -> Line {
@@ -217,8 +238,78 @@ fn limit() -> Line {
         no_value: NO_LIMITER,
     })
     .query(
-        rate(&LIMIT_CHANGES).sum_by(&["limiter", DIRECTION.name]).times(60),
-        "{{limiter}} {{direction}}",
+        rate(&LIMIT_CHANGES).sum_by(&["limiter", DIRECTION.name, CAUSE.name]).times(60),
+        "{{limiter}} {{direction}} {{cause}}",
     );
     Line { height: 8, panels: vec![bounds, changes] }
+}
+
+fn mode() -> Line {
+    let mode = Draft::time_series(Text {
+        title: "Mode",
+        unit: "short",
+        description: "Instances by whether they enforce their limit, only count what they would \
+            refuse, or do neither.",
+        no_value: NO_LIMITER,
+    })
+    .query(gauge(&MODE_INFO).sum_by(&["limiter", MODE.name]), "{{limiter}} {{mode}}");
+    let shadow = Draft::time_series(Text {
+        title: "Would have been rejected",
+        unit: "reqps",
+        description: "In shadow mode: operations that ran and that the limit would have refused. \
+            What enforcing it costs today's traffic.",
+        no_value: NO_LIMITER,
+    })
+    .query(
+        rate(&SHADOW_REJECTED).sum_by(&["limiter", SHADOW_REASON.name]),
+        "{{limiter}} {{reason}}",
+    );
+    Line { height: 8, panels: vec![mode, shadow] }
+}
+
+fn latency() -> Line {
+    let latency = Draft::time_series(Text {
+        title: "Latency and baseline",
+        unit: "s",
+        description: "Mean latency of the last window, and what the algorithm believes it is \
+            without a queue downstream. The gap is what the limit is there to close.",
+        no_value: NO_ADAPTIVE,
+    })
+    .query(gauge(&WINDOW_LATENCY).max_by(NAME), "{{limiter}} window")
+    .query(gauge(&BASELINE_LATENCY).max_by(NAME), "{{limiter}} baseline");
+    let queue = Draft::time_series(Text {
+        title: "Queue downstream",
+        unit: "short",
+        description: "Permits whose operations wait downstream rather than being worked on, \
+            estimated from the two latencies.",
+        no_value: NO_ADAPTIVE,
+    })
+    .query(gauge(&BACKEND_QUEUE).max_by(NAME), "{{limiter}}");
+    Line { height: 8, panels: vec![latency, queue] }
+}
+
+fn evidence() -> Line {
+    let evidence = Draft::time_series(Text {
+        title: "Evidence",
+        unit: "short",
+        description: "Windows per second that the algorithm has learnt from, and whether the limit \
+            held anybody back in the last one (1 or 0): without that it does not grow.",
+        no_value: NO_ADAPTIVE,
+    })
+    .query(rate(&WINDOWS).sum_by(NAME), "{{limiter}} windows")
+    .query(gauge(&LIMITED).max_by(NAME), "{{limiter}} held back")
+    .query(gauge(&ELASTICITY).max_by(NAME), "{{limiter}} elasticity");
+    let probes = Draft::time_series(Text {
+        title: "Probes of the baseline",
+        unit: "opm",
+        description: "Moments of a low limit that measure latency without a queue, per minute, by \
+            what they found. Raised again and again is a dependency that gets slower.",
+        no_value: NO_ADAPTIVE,
+    })
+    .query(
+        rate(&PROBES).sum_by(&["limiter", PROBE_RESULT.name]).times(60),
+        "{{limiter}} {{result}}",
+    )
+    .query(gauge(&PROBING).max_by(NAME), "{{limiter}} probing");
+    Line { height: 8, panels: vec![evidence, probes] }
 }

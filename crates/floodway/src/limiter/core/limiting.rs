@@ -2,25 +2,30 @@
 
 use std::{cmp, sync::Arc, time::Duration};
 
-use floodway_control::{Controller, Sample};
+use floodway_control::{Controller, Reason, Sample};
 
 use super::{
     super::{
+        Queue,
         ceiling::Ceiling,
-        cells::{DOWN, UP},
-        state::{MAX_PERMITS, State},
+        cells::{CAUSE_CEILING, CAUSE_OPERATOR, CAUSE_OTHER, DOWN, UP},
+        mode::Mode,
+        state::{MAX_PERMITS, State, UNLIMITED},
     },
     Core,
 };
 use crate::{
-    LimitError,
+    BuildError, LimitError,
     sync::{MutexGuard, Ordering, PoisonError},
 };
 
 /// The deciding part, and what bounds it.
 pub(in crate::limiter) struct Control {
     pub(in crate::limiter) controller: Controller,
+    /// Whether the bounds were asked for, and not merely everything that is possible.
+    pub(in crate::limiter) bounded: bool,
     pub(in crate::limiter) ceilings: Vec<Ceiling>,
+    pub(in crate::limiter) mode: Mode,
 }
 
 impl Control {
@@ -28,6 +33,19 @@ impl Control {
     pub(super) fn effective_limit(&self) -> u32 {
         let own = self.controller.limit();
         self.ceilings.iter().map(Ceiling::limit).fold(own, u32::min).min(MAX_PERMITS)
+    }
+
+    /// The range in which the limit moves by itself.
+    pub(super) fn range(&self) -> (u32, u32) {
+        if self.bounded {
+            return self.controller.bounds();
+        }
+        // A limit without bounds moves only by hand: it is its own range. Where ceilings alone
+        // decide, the least of them is.
+        match self.controller.limit() {
+            MAX_PERMITS => (self.effective_limit(), self.effective_limit()),
+            own => (own, own),
+        }
     }
 }
 
@@ -41,6 +59,26 @@ impl Core {
         self.refresh_limit();
     }
 
+    /// The limit, enforced or not.
+    pub(in crate::limiter) fn limit(&self) -> u32 {
+        self.limit_at(self.state())
+    }
+
+    pub(super) fn limit_at(&self, state: State) -> u32 {
+        match state.limit() {
+            UNLIMITED => self.limit.load(Ordering::Relaxed) as u32,
+            limit => limit,
+        }
+    }
+
+    pub(in crate::limiter) fn bounds(&self) -> (u32, u32) {
+        self.control().controller.bounds()
+    }
+
+    pub(in crate::limiter) fn mode(&self) -> Mode {
+        Mode::from_index(self.mode.load(Ordering::Relaxed))
+    }
+
     pub(in crate::limiter) fn set_limit(&self, limit: u32) -> Result<(), LimitError> {
         let mut control = self.control();
         let (min, max) = control.controller.bounds();
@@ -48,43 +86,92 @@ impl Core {
             return Err(LimitError { limit, min, max });
         }
         control.controller.set_limit(limit);
-        self.apply_limit(control);
+        self.apply_limit(control, CAUSE_OPERATOR);
+        Ok(())
+    }
+
+    pub(in crate::limiter) fn set_bounds(&self, min: u32, max: u32) -> Result<(), BuildError> {
+        if min > max {
+            return Err(BuildError::EmptyBounds { min, max });
+        }
+        for bound in [min, max] {
+            if !(1..=MAX_PERMITS).contains(&bound) {
+                let value = f64::from(bound);
+                let (field, min, max) = ("bounds", 1, MAX_PERMITS);
+                return Err(BuildError::OutOfRange { field, value, min, max });
+            }
+        }
+        let mut control = self.control();
+        control.bounded = true;
+        control.controller.set_bounds((min, max));
+        self.apply_limit(control, CAUSE_OPERATOR);
+        Ok(())
+    }
+
+    pub(in crate::limiter) fn set_mode(&self, mode: Mode) {
+        let mut control = self.control();
+        control.mode = mode;
+        self.mode.store(mode.index() as u64, Ordering::Relaxed);
+        self.apply_limit(control, CAUSE_OPERATOR);
+    }
+
+    pub(in crate::limiter) fn set_queue(&self, queue: &Queue) -> Result<(), BuildError> {
+        queue.check()?;
+        let mut waiting = self.waiting();
+        waiting.enabled = queue.enabled;
+        waiting.queue.configure(queue.config);
+        self.queue_capacity.store(queue.effective_capacity(), Ordering::Relaxed);
+        self.queue_max_wait.store(queue.max_wait_nanos(), Ordering::Relaxed);
         Ok(())
     }
 
     /// Computes the limit again because a ceiling moved.
     pub(in crate::limiter) fn refresh_limit(&self) {
-        self.apply_limit(self.control());
+        self.apply_limit(self.control(), CAUSE_CEILING);
     }
 
-    pub(super) fn sample(&self, now: u64, sample: Sample) {
+    pub(super) fn sample(&self, now: Duration, sample: Sample) {
+        if self.mode() == Mode::Off {
+            return;
+        }
         let mut control = self.control();
-        if control.controller.on_sample(Duration::from_nanos(now), sample).is_some() {
-            self.apply_limit(control);
+        if let Some(decision) = control.controller.on_sample(now, sample) {
+            let cause = match decision.reason {
+                Reason::Growth => 0,
+                Reason::Queue => 1,
+                Reason::Overload => 2,
+                Reason::Probe => 3,
+                Reason::Restored => 4,
+                Reason::Bounds => 5,
+                _ => CAUSE_OTHER,
+            };
+            self.apply_limit(control, cause);
         }
     }
 
     /// Puts the effective limit into the state word and admits who now fits.
-    fn apply_limit(&self, control: MutexGuard<'_, Control>) {
+    fn apply_limit(&self, control: MutexGuard<'_, Control>, cause: usize) {
         let limit = control.effective_limit();
+        let enforced = if control.mode == Mode::Enforce { limit } else { UNLIMITED };
         // Under the control lock, so that of two changes the later one stays.
+        let previous = self.limit.swap(u64::from(limit), Ordering::Relaxed);
         let before = self
             .state
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |state| {
-                Some(State(state).with_limit(limit).0)
+                Some(State(state).with_limit(enforced).0)
             })
             .map_or_else(State, State);
-        let after = before.with_limit(limit);
+        let after = before.with_limit(enforced);
         if let Some(timings) = &self.cells.timings {
             match (before.is_saturated(), after.is_saturated()) {
-                (false, true) => timings.saturated.begin(self.clock.now()),
-                (true, false) => timings.saturated.end(self.clock.now()),
+                (false, true) => timings.saturated.begin(self.clock.now(), 1),
+                (true, false) => timings.saturated.end(self.clock.now(), 1),
                 _ => {}
             }
         }
-        match limit.cmp(&before.limit()) {
-            cmp::Ordering::Greater => self.cells.limit_changes.increment(UP),
-            cmp::Ordering::Less => self.cells.limit_changes.increment(DOWN),
+        match u64::from(limit).cmp(&previous) {
+            cmp::Ordering::Greater => self.cells.limit_changed(UP, cause),
+            cmp::Ordering::Less => self.cells.limit_changed(DOWN, cause),
             cmp::Ordering::Equal => {}
         }
         drop(control);

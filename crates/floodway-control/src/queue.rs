@@ -1,0 +1,14 @@
+//! Who waits, in which order, and who is turned away.
+
+mod codel;
+mod deadlines;
+mod discipline;
+mod drain;
+mod group;
+mod line;
+mod priority;
+mod wait_queue;
+
+pub use discipline::Discipline;
+pub use priority::Priority;
+pub use wait_queue::{Class, Next, QueueConfig, Refusal, Ticket, Verdict, WaitQueue, WaitRequest};

@@ -1,0 +1,432 @@
+//! The wait queue: bounded by length and deadline, ordered by class and discipline.
+
+use std::time::Duration;
+
+use slab::Slab;
+
+use super::{Discipline, Priority, deadlines::Deadlines, drain::Drain, group::Group};
+
+/// What bounds and orders a [`WaitQueue`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QueueConfig {
+    /// How many may wait at once.
+    pub capacity: usize,
+    /// How long anybody waits at most.
+    pub max_wait: Duration,
+    /// The order within a class.
+    pub discipline: Discipline,
+    /// The part of the grants and of the queue that each priority can count on while it has
+    /// waiters, 0 to 1, by [`Priority::index`]; less than 1 in sum.
+    pub guarantees: [f64; Priority::COUNT],
+}
+
+/// Where a waiter stands in line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Class {
+    /// The position of its partition among those of the queue; 0 where there are none.
+    pub partition: u16,
+    /// How much it matters.
+    pub priority: Priority,
+}
+
+/// Somebody who wants to wait.
+#[derive(Clone, Copy, Debug)]
+pub struct WaitRequest {
+    /// Where.
+    pub class: Class,
+    /// For how many permits.
+    pub weight: u32,
+    /// Until when; the queue's `max_wait` applies too.
+    pub deadline: Option<Duration>,
+}
+
+/// Why somebody may not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// As many wait as may, and nobody has to make room.
+    Full,
+    /// The deadline will have passed before the turn comes, going by how fast the queue drains.
+    Unmeetable,
+}
+
+/// A place in the queue; valid until [`WaitQueue::free`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(usize);
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Next {
+    /// Its place.
+    pub ticket: Ticket,
+    /// How many permits it waits for.
+    pub weight: u32,
+    /// Where it stands.
+    pub class: Class,
+}
+
+/// What to do with a waiter whose turn has come and for whom there is room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may run.
+    Admit,
+    /// Its deadline has passed.
+    Late,
+    /// The discipline sheds it.
+    Shed,
+}
+
+/// Waiters with a payload each, pure: time is an argument, and who is told what is the caller's
+/// business.
+///
+/// Rules of precedence, in this order:
+///
+/// 1. A partition below its guaranteed part of the limit goes first, the one that is farthest
+///    below before others; if there is none, the partition with the waiter of the highest priority,
+///    and among equals the one that uses least of its part.
+/// 2. Within a partition, the higher priority, except that a lower one which has not had its
+///    guaranteed share of the grants goes first.
+/// 3. Within a priority, the [`Discipline`].
+///
+/// The waiter that these rules name blocks all others until there is room for its whole weight:
+/// lighter ones do not overtake, so that a heavy one cannot starve.
+///
+/// A full queue makes room for a newcomer that has a better right to a place: see
+/// [`displaced_by`](Self::displaced_by).
+#[derive(Debug)]
+pub struct WaitQueue<T> {
+    config: QueueConfig,
+    slots: Slab<Slot<T>>,
+    groups: Vec<Group>,
+    len: usize,
+    /// Since when somebody has been waiting without a pause.
+    filled_since: Option<Duration>,
+    deadlines: Deadlines,
+    drain: Drain,
+    stamps: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Slot<T> {
+    payload: T,
+    class: Class,
+    weight: u32,
+    since: Duration,
+    deadline: Duration,
+    /// 0 once it has left its line.
+    stamp: u64,
+    pub(super) older: Option<usize>,
+    pub(super) newer: Option<usize>,
+}
+
+impl<T> WaitQueue<T> {
+    /// An empty queue with a partition for each of `partitions`, the part of the limit and of the
+    /// queue that it can count on; one that owns everything if there is none.
+    #[must_use]
+    pub fn new(config: QueueConfig, partitions: &[f64]) -> Self {
+        let partitions = if partitions.is_empty() { &[1.0] } else { partitions };
+        Self {
+            config,
+            slots: Slab::new(),
+            groups: partitions.iter().map(|guarantee| Group::new(*guarantee)).collect(),
+            len: 0,
+            filled_since: None,
+            deadlines: Deadlines::default(),
+            drain: Drain::default(),
+            stamps: 0,
+        }
+    }
+
+    /// What bounds and orders this queue.
+    #[must_use]
+    pub const fn config(&self) -> &QueueConfig {
+        &self.config
+    }
+
+    /// Changes the rules. Those who wait stay, even if they are now too many, and keep the
+    /// deadline they came with.
+    pub fn configure(&mut self, config: QueueConfig) {
+        self.config = config;
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nobody waits.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The mean interval between grants of one permit while somebody waits, if it is known.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        self.drain.interval()
+    }
+
+    /// Until when who joins now may wait.
+    #[must_use]
+    pub fn deadline(&self, now: Duration, wish: Option<Duration>) -> Duration {
+        let longest = match self.config.discipline {
+            Discipline::AdaptiveLifo { max_wait, .. } if self.is_newest_first(now) => {
+                max_wait.min(self.config.max_wait)
+            }
+            _ => self.config.max_wait,
+        };
+        let latest = now.saturating_add(longest);
+        wish.map_or(latest, |wish| wish.min(latest))
+    }
+
+    /// Why `request` may not join, if it may not.
+    #[must_use]
+    pub fn refusal(&self, now: Duration, request: &WaitRequest) -> Option<Refusal> {
+        if self.len >= self.config.capacity && self.displaced_by(now, request.class).is_none() {
+            return Some(Refusal::Full);
+        }
+        let ahead = self.ahead_of(now, request.class);
+        // Alone it may wait, whatever was measured earlier: else an estimate from a bad time
+        // would keep everybody out and never be corrected.
+        if ahead > 0
+            && let Some(interval) = self.drain.interval()
+        {
+            let wait = interval.saturating_mul(u32::try_from(ahead + 1).unwrap_or(u32::MAX));
+            if now.saturating_add(wait) > self.deadline(now, request.deadline) {
+                return Some(Refusal::Unmeetable);
+            }
+        }
+        None
+    }
+
+    /// How many are served before a newcomer of `class`, apart from guaranteed shares.
+    #[must_use]
+    pub fn ahead_of(&self, now: Duration, class: Class) -> usize {
+        let newest_first = self.is_newest_first(now);
+        let ahead_in = |group: &Group| -> usize {
+            let level = class.priority.index();
+            let higher: usize = group.lines[..level].iter().map(|line| line.len).sum();
+            higher + if newest_first { 0 } else { group.lines[level].len }
+        };
+        let all: usize = self.groups.iter().map(ahead_in).sum();
+        let own = &self.groups[usize::from(class.partition)];
+        if self.groups.len() == 1 || own.guarantee <= 0.0 {
+            return all;
+        }
+        // At worst its partition has nothing but its guaranteed part of the grants.
+        all.min((ahead_in(own) as f64 / own.guarantee) as usize)
+    }
+
+    /// Who has to make room for a newcomer of `class` in a full queue.
+    ///
+    /// In a queue that serves the newest first, the oldest of the same class, who would be served
+    /// last. Otherwise the newest of the lowest priority that has more than its guaranteed part of
+    /// the queue, if that is below the newcomer's or the newcomer's has less than its own. With
+    /// partitions, those that have more than their part make room for those that have less.
+    #[must_use]
+    pub fn displaced_by(&self, now: Duration, class: Class) -> Option<Ticket> {
+        let own = usize::from(class.partition);
+        let room = |guarantee: f64| guarantee * self.config.capacity as f64;
+        let excess = |group: &Group| group.len as f64 - room(group.guarantee);
+        let fullest = (0..self.groups.len())
+            .filter(|index| self.groups[*index].len > 0)
+            .max_by(|a, b| excess(&self.groups[*a]).total_cmp(&excess(&self.groups[*b])))?;
+        if fullest != own
+            && excess(&self.groups[fullest]) > 0.0
+            && excess(&self.groups[own]) <= -1.0
+        {
+            let lowest = self.groups[fullest].lines.iter().rfind(|line| line.len > 0)?;
+            return self.last_served(now, lowest);
+        }
+        let level = class.priority.index();
+        let waiting = |level: usize| self.groups.iter().map(|g| g.lines[level].len).sum::<usize>();
+        let share = |level: usize| waiting(level) as f64 - room(self.config.guarantees[level]);
+        let victim =
+            (0..Priority::COUNT).rev().find(|level| waiting(*level) > 0 && share(*level) > 0.0)?;
+        if victim > level || (victim != level && share(level) <= -1.0) {
+            let group = (0..self.groups.len())
+                .filter(|index| self.groups[*index].lines[victim].len > 0)
+                .max_by(|a, b| excess(&self.groups[*a]).total_cmp(&excess(&self.groups[*b])))?;
+            return self.last_served(now, &self.groups[group].lines[victim]);
+        }
+        let line = &self.groups[own].lines[level];
+        (self.is_newest_first(now)).then(|| line.oldest.map(Ticket)).flatten()
+    }
+
+    /// Who of a line would be served last.
+    fn last_served(&self, now: Duration, line: &super::line::Line) -> Option<Ticket> {
+        if self.is_newest_first(now) { line.oldest } else { line.newest }.map(Ticket)
+    }
+
+    /// Joins, whether or not there is room: ask [`refusal`](Self::refusal) before.
+    pub fn join(&mut self, now: Duration, request: &WaitRequest, payload: T) -> Ticket {
+        let deadline = self.deadline(now, request.deadline);
+        self.stamps += 1;
+        let stamp = self.stamps;
+        let index = self.slots.insert(Slot {
+            payload,
+            class: request.class,
+            weight: request.weight,
+            since: now,
+            deadline,
+            stamp,
+            older: None,
+            newer: None,
+        });
+        let group = &mut self.groups[usize::from(request.class.partition)];
+        group.lines[request.class.priority.index()].append(&mut self.slots, index);
+        group.len += 1;
+        self.len += 1;
+        self.filled_since.get_or_insert(now);
+        let slots = &self.slots;
+        let current = |ticket, stamp| is_current(slots, ticket, stamp);
+        self.deadlines.push(deadline, Ticket(index), stamp, self.len, current);
+        Ticket(index)
+    }
+
+    /// Whose turn it is, under a limit of `limit` permits of which partition `i` uses `in_use(i)`.
+    #[must_use]
+    pub fn next(&self, now: Duration, limit: u32, in_use: impl Fn(usize) -> u32) -> Option<Next> {
+        if self.len == 0 {
+            return None;
+        }
+        let newest_first = self.is_newest_first(now);
+        let head = |group: &Group, level: usize| {
+            let line = &group.lines[level];
+            if newest_first { line.newest } else { line.oldest }
+        };
+        let weight = |group: &Group, level| head(group, level).map_or(0, |i| self.slots[i].weight);
+        let group = self.next_group(limit, in_use, |group: &Group| {
+            group.level(|level| weight(group, level)).map_or(0, |level| weight(group, level))
+        })?;
+        let level = group.level(|level| weight(group, level))?;
+        let index = head(group, level)?;
+        let slot = &self.slots[index];
+        Some(Next { ticket: Ticket(index), weight: slot.weight, class: slot.class })
+    }
+
+    fn next_group(
+        &self,
+        limit: u32,
+        in_use: impl Fn(usize) -> u32,
+        weight: impl Fn(&Group) -> u32,
+    ) -> Option<&Group> {
+        if let [only] = self.groups.as_slice() {
+            return Some(only);
+        }
+        // How much of its part a partition would use with its next waiter; at most 1 is its right.
+        let used = |index: usize| {
+            let group = &self.groups[index];
+            let part = group.guarantee * f64::from(limit);
+            f64::from(in_use(index) + weight(group)) / part.max(f64::MIN_POSITIVE)
+        };
+        let waiting = (0..self.groups.len()).filter(|index| self.groups[*index].len > 0);
+        waiting
+            .map(|index| (index, used(index)))
+            .min_by(|(a, used_a), (b, used_b)| {
+                let (owed_a, owed_b) = (*used_a <= 1.0, *used_b <= 1.0);
+                let by_priority = || self.groups[*a].highest().cmp(&self.groups[*b].highest());
+                owed_b
+                    .cmp(&owed_a)
+                    .then_with(|| if owed_a { std::cmp::Ordering::Equal } else { by_priority() })
+                    .then_with(|| used_a.total_cmp(used_b))
+            })
+            .map(|(index, _)| &self.groups[index])
+    }
+
+    /// What to do with the waiter whose turn has come, now that there is room for it.
+    pub fn judge(&mut self, now: Duration, ticket: Ticket) -> Verdict {
+        let slot = &self.slots[ticket.0];
+        if slot.deadline <= now {
+            return Verdict::Late;
+        }
+        let Discipline::CoDel { target, interval } = self.config.discipline else {
+            return Verdict::Admit;
+        };
+        let waited = now.saturating_sub(slot.since);
+        let group = &mut self.groups[usize::from(slot.class.partition)];
+        let codel = &mut group.codel[slot.class.priority.index()];
+        if codel.sheds(now, waited, target, interval) { Verdict::Shed } else { Verdict::Admit }
+    }
+
+    /// Leaves the line with a permit, and says how long it waited.
+    pub fn grant(&mut self, now: Duration, ticket: Ticket) -> Duration {
+        let Slot { class, weight, since, .. } = self.slots[ticket.0];
+        let group = &mut self.groups[usize::from(class.partition)];
+        group.charge(class.priority.index(), weight, &self.config.guarantees);
+        self.drain.note_grant(now, weight);
+        self.leave(ticket);
+        now.saturating_sub(since)
+    }
+
+    /// Leaves the line without a permit. Leaving twice is once.
+    pub fn leave(&mut self, ticket: Ticket) {
+        let slot = &mut self.slots[ticket.0];
+        if slot.stamp == 0 {
+            return;
+        }
+        slot.stamp = 0;
+        let class = slot.class;
+        let group = &mut self.groups[usize::from(class.partition)];
+        let level = class.priority.index();
+        group.lines[level].unlink(&mut self.slots, ticket.0);
+        group.len -= 1;
+        group.forget_if_empty(level);
+        self.len -= 1;
+        if self.len == 0 {
+            self.filled_since = None;
+            self.drain.pause();
+        }
+    }
+
+    /// Anybody who waits, the longest first within a class; for closing a queue.
+    #[must_use]
+    pub fn any(&self) -> Option<Ticket> {
+        let lines = self.groups.iter().flat_map(|group| &group.lines);
+        lines.filter_map(|line| line.oldest).map(Ticket).next()
+    }
+
+    /// Visits everybody who waits, in no order.
+    pub fn for_each_waiting(&self, visit: impl FnMut(&T)) {
+        let waiting = self.slots.iter().filter(|(_, slot)| slot.stamp != 0);
+        waiting.map(|(_, slot)| &slot.payload).for_each(visit);
+    }
+
+    /// The earliest deadline and whose it is.
+    pub fn first_deadline(&mut self) -> Option<(Duration, Ticket)> {
+        let slots = &self.slots;
+        self.deadlines.first(|ticket, stamp| is_current(slots, ticket, stamp))
+    }
+
+    /// What was given with a ticket.
+    #[must_use]
+    pub fn payload(&self, ticket: Ticket) -> &T {
+        &self.slots[ticket.0].payload
+    }
+
+    /// What was given with a ticket.
+    pub fn payload_mut(&mut self, ticket: Ticket) -> &mut T {
+        &mut self.slots[ticket.0].payload
+    }
+
+    /// Leaves the line, if still in it, and gives up the ticket.
+    pub fn free(&mut self, ticket: Ticket) -> T {
+        self.leave(ticket);
+        self.slots.remove(ticket.0).payload
+    }
+
+    /// Whether the newest of a class is served first now.
+    fn is_newest_first(&self, now: Duration) -> bool {
+        match self.config.discipline {
+            Discipline::Fifo | Discipline::CoDel { .. } => false,
+            Discipline::Lifo => true,
+            Discipline::AdaptiveLifo { interval, .. } => {
+                self.filled_since.is_some_and(|since| now.saturating_sub(since) >= interval)
+            }
+        }
+    }
+}
+
+fn is_current<T>(slots: &Slab<Slot<T>>, ticket: Ticket, stamp: u64) -> bool {
+    slots.get(ticket.0).is_some_and(|slot| slot.stamp == stamp)
+}

@@ -1,0 +1,105 @@
+//! Refusals, real and in shadow.
+
+use std::time::Duration;
+
+use floodway_control::Priority;
+
+use super::{
+    super::{
+        mode::Mode,
+        rejected::{RejectReason, Rejected},
+        state::State,
+    },
+    Core,
+};
+use crate::sync::Ordering;
+
+/// What to answer when nothing is known about how fast permits come back: the smallest value that
+/// the `Retry-After` header can carry.
+const UNKNOWN_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Nobody needs to be told to come back later than this.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// Where no queue measures how fast permits come back, it is worked out from the hold times once
+/// in as many refusals: reading a histogram costs more than a refusal may.
+const REFRESH_EVERY: u64 = 1_024;
+
+impl Core {
+    /// Counts a refusal and says when to come back.
+    pub(in crate::limiter) fn reject(&self, reason: RejectReason, priority: Priority) -> Rejected {
+        let nth = self.cells.reject(reason, priority);
+        self.note_held_back();
+        let state = self.state();
+        let ahead = if state.is_queued() { self.queued() } else { 0 };
+        let mut interval = self.interval.load(Ordering::Relaxed);
+        if !state.is_queued() && nth.is_multiple_of(REFRESH_EVERY) {
+            interval = self.refresh_interval();
+        }
+        Rejected {
+            reason,
+            retry_after: retry_after(interval, ahead),
+            limit: self.limit_at(state),
+            in_flight: state.in_flight(),
+        }
+    }
+
+    /// With all permits out, one comes back every hold time / limit on average.
+    #[cold]
+    fn refresh_interval(&self) -> u64 {
+        let hold = self.cells.timings.as_ref().and_then(|timings| timings.hold.mean());
+        let interval = hold.map_or(0, |hold| (hold / u64::from(self.limit().max(1))).max(1));
+        self.interval.store(interval, Ordering::Relaxed);
+        interval
+    }
+
+    /// Counts who passes only because the limit is not enforced, and would not have.
+    #[cold]
+    pub(super) fn note_shadow(&self, after: State) {
+        if self.mode() != Mode::Shadow {
+            return;
+        }
+        let limit = self.limit();
+        let excess = after.in_flight().saturating_sub(limit);
+        if excess == 0 {
+            return;
+        }
+        self.note_held_back();
+        // Everybody above the limit would have been in the queue, which drains by one permit
+        // every hold time / limit.
+        let capacity = self.queue_capacity.load(Ordering::Relaxed);
+        let max_wait = Duration::from_nanos(self.queue_max_wait.load(Ordering::Relaxed));
+        let hold = self.cells.timings.as_ref().and_then(|timings| timings.hold.mean());
+        let wait = hold.map_or(Duration::ZERO, |hold| {
+            Duration::from_nanos(hold).saturating_mul(excess) / limit.max(1)
+        });
+        let reason = if capacity == 0 {
+            SHADOW_NO_PERMIT
+        } else if u64::from(excess) > capacity {
+            SHADOW_QUEUE_FULL
+        } else if wait > max_wait {
+            SHADOW_DEADLINE
+        } else {
+            return;
+        };
+        self.cells.shadow_rejected.increment(reason);
+    }
+}
+
+/// Positions of the values of the label `reason` of shadow rejections.
+const SHADOW_QUEUE_FULL: usize = 0;
+const SHADOW_DEADLINE: usize = 1;
+const SHADOW_NO_PERMIT: usize = 2;
+
+/// How long `ahead` and one more take at one permit every `interval` nanoseconds, and up to half of
+/// that longer.
+#[inline]
+fn retry_after(interval: u64, ahead: usize) -> Duration {
+    if interval == 0 {
+        return UNKNOWN_RETRY_AFTER.mul_f64(1.0 + fastrand::f64() / 2.0);
+    }
+    let drained = interval.saturating_mul(ahead as u64 + 1);
+    // In 1/2¹⁶ of the time to drain, because this is on the path of every refusal.
+    let jitter = (drained >> 17).saturating_mul(u64::from(fastrand::u16(..)));
+    Duration::from_nanos(drained.saturating_add(jitter)).min(MAX_RETRY_AFTER)
+}
