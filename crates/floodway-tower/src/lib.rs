@@ -19,12 +19,18 @@
 //! # }
 //! ```
 
+mod admit;
 mod classify;
+#[cfg(feature = "http")]
+pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
 mod limiter;
 mod on_rejection;
+mod release;
 
+pub use admit::{AcquireFrom, Admit, Select};
 pub use classify::{Classifier, EveryError};
-pub use limiter::{Limited, LimiterLayer, future};
+pub use limiter::{BackpressureLayer, Limited, LimiterLayer, Reserved, future};
 pub use on_rejection::{BoxError, Fail, OnRejection, Respond};
+pub use release::{AtResponse, Release};

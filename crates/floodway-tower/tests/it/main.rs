@@ -1,5 +1,8 @@
 //! Public behaviour of the tower middleware.
 
+mod backpressure;
 #[cfg(feature = "http")]
 mod http;
 mod limiter;
+mod support;
+mod traps;
