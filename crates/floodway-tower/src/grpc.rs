@@ -31,19 +31,25 @@
 //! # }
 //! ```
 //!
+//! To limit one service of several, `named_layer` of tonic's `LayerExt` keeps the name by which
+//! tonic routes to it: `add_service(layer.named_layer(service))`.
+//!
 //! In front of a client: a channel is a service, and a limited channel is one.
 //!
 //! ```
 //! use floodway::Limiter;
 //! use floodway_tower::{LimiterLayer, grpc};
-//! use tonic::transport::Channel;
+//! use tonic::{body::Body, transport::Channel};
 //! use tonic_health::pb::health_client::HealthClient;
 //! use tower::Layer;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let limiter = Limiter::builder("health").limit(16).build()?;
-//! let layer = LimiterLayer::new(limiter).classify(grpc::GrpcStatus::default()).until_body_end();
+//! let layer = LimiterLayer::new(limiter)
+//!     .classify(grpc::GrpcStatus::default())
+//!     .respond(grpc::resource_exhausted::<Body>)
+//!     .until_body_end();
 //! let channel = Channel::from_static("http://[::1]:50051").connect_lazy();
 //! let client = HealthClient::new(layer.layer(channel));
 //! # let _ = client;

@@ -125,7 +125,7 @@ impl<C, R, T> LimiterLayer<C, R, Limiter, T> {
     /// service without a free permit as not ready and asks another one.
     ///
     /// For balancers alone, because a service that is ready then holds a permit: see
-    /// [`Reserved`]. No request is there in `poll_ready`, so neither
+    /// [`Reserved`](crate::Reserved). No request is there in `poll_ready`, so neither
     /// [`select`](LimiterLayer::select) nor [`acquire_from`](LimiterLayer::acquire_from) goes with
     /// it.
     pub const fn backpressure(self) -> BackpressureLayer<C, R, T> {

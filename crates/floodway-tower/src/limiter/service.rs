@@ -16,8 +16,7 @@ use crate::{Admit, AtResponse, EveryError, Fail, OnRejection, Release};
 /// `poll_ready` asks the inner service alone. `call` takes a permit or waits for one; the inner
 /// service sees the request only then. The permit comes back as soon as the inner future
 /// completes, even if the response future is kept, or when it is dropped before; the body of a
-/// response may outlive it, unless the layer says
-/// [`until_body_end`](LimiterLayer::until_body_end).
+/// response may outlive it, unless the layer says `until_body_end` (feature `http`).
 ///
 /// `S: Clone`, because a request that waits keeps the service that was ready for it.
 #[derive(Clone, Debug)]

@@ -130,7 +130,7 @@ async fn a_closed_limiter_is_answered_by_the_call() {
     bench.limiter.close();
     assert_eq!(reserved.ready().await.unwrap().call(()).await.unwrap(), "closed");
     assert_eq!(reserved.limiter().limit(), 1);
-    assert_eq!(reserved.inner().clone().oneshot(()).await, Ok("served"));
+    assert_eq!(reserved.inner().oneshot(()).await, Ok("served"));
 }
 
 #[tokio::test]
