@@ -59,13 +59,17 @@
 
 mod code;
 mod respond;
+mod timeout;
 
 use ::http::Response;
 use floodway::Outcome;
 use http_body::Body;
 
 use self::code::Code;
-pub use self::respond::{resource_exhausted, unavailable};
+pub use self::{
+    respond::{resource_exhausted, unavailable},
+    timeout::acquire,
+};
 use crate::{
     Classifier,
     http::{AtEnd, BodyClassifier, BodyEnd},

@@ -51,6 +51,9 @@ async fn a_clone_has_reserved_nothing() {
     drop(reserved);
     ready.await.unwrap().call(()).await.unwrap();
     bench.check_completed([1, 0, 1]);
+    // Nor does it reserve by being made.
+    drop(clone.clone());
+    bench.check_completed([1, 0, 1]);
 }
 
 #[tokio::test(start_paused = true)]

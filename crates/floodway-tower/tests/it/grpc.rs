@@ -1,19 +1,21 @@
 //! gRPC statuses: how they are classified, and those of rejections.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
-use axum::http::{HeaderMap, HeaderValue, Response};
+use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use bytes::Bytes;
 use floodway::{Outcome, Queue};
 use floodway_tower::{
-    Classifier,
-    grpc::{GrpcStatus, resource_exhausted, unavailable},
+    Classifier, LimiterLayer,
+    grpc::{GrpcStatus, acquire, resource_exhausted, unavailable},
     http::{AtEnd, BodyClassifier, BodyEnd},
 };
 use http_body::Body;
 use http_body_util::Empty;
+use tokio::time::Instant;
+use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::Bench;
+use crate::support::{Bench, ms};
 
 /// The outcomes of codes 0 to 17, `S`uccess, `O`verload and `I`gnored; 17 does not exist.
 const OUTCOMES: &str = "SIISOSSSOSSSIIOISI";
@@ -99,7 +101,9 @@ fn answers_of_proxies_are_read_as_clients_do() {
 async fn a_rejection_is_a_status_without_a_body() {
     let bench = Bench::new(|b| b.limit(1).queue(Queue::none()));
     let _held = bench.take();
-    let rejected = bench.limiter.try_acquire().unwrap_err();
+    let mut rejected = bench.limiter.try_acquire().unwrap_err();
+    // Rounded up: who comes back early is refused again.
+    rejected.retry_after = Duration::from_micros(1_001);
     for (response, code) in
         [(resource_exhausted::<Empty<Bytes>>(&rejected), "8"), (unavailable(&rejected), "14")]
     {
@@ -109,9 +113,33 @@ async fn a_rejection_is_a_status_without_a_body() {
         assert_eq!(headers["content-type"], "application/grpc");
         assert_eq!(headers["grpc-status"], code);
         assert_eq!(headers["grpc-message"], "rejected: no_permit");
-        assert_eq!(headers["grpc-retry-pushback-ms"], "1000");
+        assert_eq!(headers["grpc-retry-pushback-ms"], "2");
         assert_eq!(headers.len(), 4);
         let answer: Answer = Ok(response);
         assert_eq!(GrpcStatus::default().classify(&answer), Outcome::Overload);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_that_a_request_brings_ends_its_wait() {
+    let bench = Bench::new(|b| b.limit(1));
+    let _held = bench.take();
+    let layer = LimiterLayer::new(bench.limiter.clone()).acquire_from(acquire::<()>);
+    let service = layer.layer(service_fn(async |_| Ok::<_, Infallible>(())));
+    let waits = async |timeout: Option<&str>| {
+        let mut request = Request::new(());
+        if let Some(timeout) = timeout {
+            let value = HeaderValue::from_str(timeout).expect("a value");
+            request.headers_mut().insert("grpc-timeout", value);
+        }
+        let started = Instant::now();
+        service.clone().oneshot(request).await.unwrap_err();
+        started.elapsed()
+    };
+    assert_eq!(waits(Some("20m")).await, ms(20));
+    assert_eq!(waits(Some("0n")).await, ms(0));
+    // The queue's own bound, a second, is left.
+    assert_eq!(waits(Some("1H")).await, ms(1_000));
+    assert_eq!(waits(Some("soon")).await, ms(1_000));
+    assert_eq!(waits(None).await, ms(1_000));
 }
