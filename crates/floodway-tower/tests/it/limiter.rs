@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_test::mock;
 
-use crate::support::{Bench, ms, served};
+use crate::support::{Bench, ms, next_request, served};
 
 #[tokio::test(start_paused = true)]
 async fn calls_beyond_the_limit_reach_the_service_when_a_call_completes() {
@@ -22,7 +22,7 @@ async fn calls_beyond_the_limit_reach_the_service_when_a_call_completes() {
     let mut first = pin!(limited.ready().await.unwrap().call("first"));
     let mut second = pin!(limited.ready().await.unwrap().call("second"));
     assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
-    let (request, respond) = handle.next_request().await.unwrap();
+    let (request, respond) = next_request(&mut handle).await;
     assert_eq!(request, "first");
     bench.check(1, 1);
     assert!(poll!(pin!(handle.next_request())).is_pending(), "the second waits in front");
@@ -30,7 +30,7 @@ async fn calls_beyond_the_limit_reach_the_service_when_a_call_completes() {
     respond.send_response("done");
     assert_eq!(first.await.unwrap(), "done");
     assert!(poll!(&mut second).is_pending());
-    let (request, respond) = handle.next_request().await.unwrap();
+    let (request, respond) = next_request(&mut handle).await;
     assert_eq!(request, "second");
     respond.send_error("broken");
     assert_eq!(second.await.unwrap_err().to_string(), "broken");

@@ -5,6 +5,8 @@ use std::{convert::Infallible, pin::pin, time::Duration};
 use floodway::{Clock, Limiter, LimiterBuilder, Outcome, Permit, Registry};
 use floodway_metrics::{HistogramValue, Metric, catalogue::limiter as metrics};
 use futures::poll;
+use tokio::time::timeout;
+use tower_test::mock::{Handle, SendResponse};
 
 pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -69,6 +71,13 @@ impl Bench {
 
 pub(crate) async fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
     poll!(pin!(future)).is_pending()
+}
+
+/// The next request that reaches a mock service; panics instead of waiting for ever.
+pub(crate) async fn next_request<T, U>(handle: &mut Handle<T, U>) -> (T, SendResponse<U>) {
+    let a_day = ms(24 * 60 * 60 * 1_000);
+    let request = timeout(a_day, handle.next_request()).await;
+    request.expect("a request reaches the service").expect("the service is there")
 }
 
 /// Answers at once; for `service_fn`.

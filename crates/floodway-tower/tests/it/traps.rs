@@ -14,7 +14,7 @@ use tokio::{
 use tower::{Layer, Service, ServiceExt, load_shed::LoadShed, service_fn};
 use tower_test::mock;
 
-use crate::support::{Bench, ms, served};
+use crate::support::{Bench, ms, next_request, served};
 
 /// vectordotdev/vector#26457: `ConcurrencyLimit` reserves in `poll_ready`, which hyper asks before
 /// a request exists. Idle connections hold permits, and one clone that never calls starves the
@@ -87,7 +87,7 @@ async fn a_smaller_limit_holds_while_calls_wait() {
         (0..20 + WAITING).map(|_| tokio::spawn(limited.clone().oneshot(()))).collect();
     let mut running = Vec::new();
     for _ in 0..20 {
-        running.push(handle.next_request().await.unwrap().1);
+        running.push(next_request(&mut handle).await.1);
     }
     settle().await;
     bench.check(20, WAITING as usize);
@@ -101,7 +101,7 @@ async fn a_smaller_limit_holds_while_calls_wait() {
     }
     for left in (0..WAITING).rev() {
         running.pop().unwrap().send_response(());
-        running.push(handle.next_request().await.unwrap().1);
+        running.push(next_request(&mut handle).await.1);
         settle().await;
         assert!(poll!(pin!(handle.next_request())).is_pending(), "a third one runs");
         bench.check(2, left as usize);
@@ -203,7 +203,7 @@ async fn a_service_that_is_not_ready_is_waited_for() {
     bench.check(0, 0);
     handle.allow(1);
     assert!(poll!(&mut call).is_pending());
-    handle.next_request().await.unwrap().1.send_response(());
+    next_request(&mut handle).await.1.send_response(());
     call.await.unwrap();
     bench.check_only(Outcome::Success);
     assert_eq!(bench.number(&metrics::REJECTED, &["no_permit"]), 0.0);
