@@ -3,21 +3,25 @@
 //! In an axum router, whose error type stays [`Infallible`](std::convert::Infallible):
 //!
 //! ```
+//! # use axum::{body::Body, http::Request};
+//! use axum::{Router, routing::get};
 //! use floodway::Limiter;
 //! use floodway_tower::{LimiterLayer, http};
+//! # use tower::ServiceExt;
 //!
-//! # fn main() -> Result<(), floodway::BuildError> {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let limiter = Limiter::builder("api").limit(16).build()?;
 //! let layer = LimiterLayer::new(limiter)
 //!     .classify(http::HttpStatus::default())
 //!     .respond(http::too_many_requests);
-//! let app: axum::Router = axum::Router::new()
-//!     .route("/", axum::routing::get(async || "hello"))
-//!     .layer(layer);
+//! let app: Router = Router::new().route("/", get(async || "hello")).layer(layer);
+//! # let response = app.oneshot(Request::get("/").body(Body::empty())?).await?;
+//! # assert_eq!(response.status(), 200);
 //! # Ok(())
 //! # }
 //! ```
-
+//!
 //! In front of a reqwest client, on responses of its own type:
 //!
 //! ```

@@ -64,6 +64,8 @@ where
             && let Some(held) = body.held.take()
         {
             held.finish(BodyEnd::Complete { trailers: None });
+        } else if let (Some(0), Some(held)) = (body.length, &mut body.held) {
+            held.complete_if_dropped::<B::Error>();
         }
         body
     })
@@ -74,8 +76,9 @@ pin_project! {
     ///
     /// The permit comes back, with what the classifier says of the end, once the last frame has
     /// been handed over (even if the body is kept), or once the body has failed. A body that is
-    /// dropped before gives it back with [`Outcome::Ignore`]: the client went away, which says
-    /// nothing about load. Size hints, trailers and errors pass unchanged.
+    /// dropped before gives it back with [`Outcome::Ignore`]: the client went away or asked for
+    /// the head alone, which says nothing about load. Size hints, trailers and errors pass
+    /// unchanged.
     ///
     /// A body of which `Content-Length` bytes were handed over is complete if it is dropped then,
     /// because servers do not ask for more.
@@ -119,6 +122,14 @@ impl<E> Held<E> {
     {
         self.outcome = self.at_end.classify(end);
     }
+
+    /// All bytes are out. Trailers may follow, so the permit stays; but nobody has to ask.
+    fn complete_if_dropped<Error>(&mut self)
+    where
+        E: AtEnd<Error>,
+    {
+        self.outcome = self.at_end.classify(BodyEnd::Complete { trailers: None });
+    }
 }
 
 impl<B, E> Body for ResponseBody<B, E>
@@ -145,9 +156,7 @@ where
                     if let (Some(length), Some(held)) = (this.length, this.held.as_mut()) {
                         *length = length.saturating_sub(data.remaining() as u64);
                         if *length == 0 {
-                            // Trailers may follow, so the permit stays; but nobody has to ask.
-                            let end = BodyEnd::Complete { trailers: None };
-                            held.outcome = held.at_end.classify(end);
+                            held.complete_if_dropped::<B::Error>();
                         }
                     }
                     None

@@ -114,6 +114,7 @@ async fn all_bytes_of_the_content_length_are_the_end_for_who_drops_it_then() {
     };
     check(status, answer("6"), 2, Outcome::Success).await;
     check(status, answer("6"), 3, Outcome::Success).await;
+    check(status, answer("0"), 0, Outcome::Success).await;
     check(status, answer("7"), 2, Outcome::Ignore).await;
     check(status, answer("many"), 2, Outcome::Ignore).await;
 }
