@@ -32,9 +32,13 @@ pub(crate) fn files(root: &Path) -> Result<Vec<PathBuf>> {
             let kind = entry
                 .file_type()
                 .with_context(|| format!("cannot read the type of {}", path.display()))?;
+            // `.git` is a file in a worktree, with the path of the repository.
+            if path == root.join("target") || path == root.join(".git") {
+                continue;
+            }
             if kind.is_file() {
                 found.push(path);
-            } else if kind.is_dir() && path != root.join("target") && path != root.join(".git") {
+            } else if kind.is_dir() {
                 folders.push(path);
             }
         }

@@ -1,20 +1,59 @@
-//! Rejections as HTTP responses, and outcomes by HTTP status.
+//! Rejections as HTTP responses, outcomes by HTTP status, and permits that last as long as a body.
+//!
+//! In an axum router, whose error type stays [`Infallible`](std::convert::Infallible):
 //!
 //! ```
+//! # use axum::{body::Body, http::Request};
+//! use axum::{Router, routing::get};
 //! use floodway::Limiter;
 //! use floodway_tower::{LimiterLayer, http};
+//! # use tower::ServiceExt;
 //!
-//! # fn main() -> Result<(), floodway::BuildError> {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let limiter = Limiter::builder("api").limit(16).build()?;
 //! let layer = LimiterLayer::new(limiter)
 //!     .classify(http::HttpStatus::default())
 //!     .respond(http::too_many_requests);
-//! let app: axum::Router = axum::Router::new()
-//!     .route("/", axum::routing::get(async || "hello"))
-//!     .layer(layer);
+//! let app: Router = Router::new().route("/", get(async || "hello")).layer(layer);
+//! # let response = app.oneshot(Request::get("/").body(Body::empty())?).await?;
+//! # assert_eq!(response.status(), 200);
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! In front of a reqwest client, on responses of its own type:
+//!
+//! ```
+//! use floodway::{Limiter, Outcome};
+//! use floodway_tower::{LimiterLayer, http::HttpStatus};
+//! use tower::{Service, ServiceBuilder, ServiceExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! # let app = axum::Router::new().route("/", axum::routing::get(async || "hello"));
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let url = format!("http://{}/", listener.local_addr()?).parse()?;
+//! # tokio::spawn(async { axum::serve(listener, app).await });
+//! let limiter = Limiter::builder("upstream").limit(16).build()?;
+//! let mut client = ServiceBuilder::new()
+//!     .layer(LimiterLayer::new(limiter).classify(
+//!         |result: &reqwest::Result<reqwest::Response>| match result {
+//!             Ok(response) => HttpStatus::default().outcome(response.status()),
+//!             Err(_) => Outcome::Overload,
+//!         },
+//!     ))
+//!     .service(reqwest::Client::new());
+//!
+//! let request = reqwest::Request::new(reqwest::Method::GET, url);
+//! let response = client.ready().await?.call(request).await?;
+//! assert_eq!(response.text().await?, "hello");
+//! # Ok(())
+//! # }
+//! ```
+
+mod body;
+mod end;
 
 use ::http::{
     HeaderValue, Response, StatusCode,
@@ -22,6 +61,10 @@ use ::http::{
 };
 use floodway::{Outcome, Rejected};
 
+pub use self::{
+    body::{AtBodyEnd, ResponseBody},
+    end::{AtEnd, BodyClassifier, BodyEnd, Said},
+};
 use crate::Classifier;
 
 /// Tells outcomes by status: `429`, `503` and `504` are overload, other server errors say nothing
@@ -30,17 +73,26 @@ use crate::Classifier;
 #[non_exhaustive]
 pub struct HttpStatus;
 
+impl HttpStatus {
+    /// The outcome of a call that was answered with `status`, for closures that classify other
+    /// types of response.
+    #[must_use]
+    pub fn outcome(self, status: StatusCode) -> Outcome {
+        match status {
+            StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => Outcome::Overload,
+            status if status.is_server_error() => Outcome::Ignore,
+            _ => Outcome::Success,
+        }
+    }
+}
+
 impl<Body, Error> Classifier<Response<Body>, Error> for HttpStatus {
     fn classify(&self, result: &Result<Response<Body>, Error>) -> Outcome {
-        match result.as_ref().map(Response::status) {
-            Err(_)
-            | Ok(
-                StatusCode::TOO_MANY_REQUESTS
-                | StatusCode::SERVICE_UNAVAILABLE
-                | StatusCode::GATEWAY_TIMEOUT,
-            ) => Outcome::Overload,
-            Ok(status) if status.is_server_error() => Outcome::Ignore,
-            Ok(_) => Outcome::Success,
+        match result {
+            Ok(response) => self.outcome(response.status()),
+            Err(_) => Outcome::Overload,
         }
     }
 }

@@ -18,13 +18,29 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! What a stack may need beyond that, all of it on [`LimiterLayer`]:
+//!
+//! - `classify` and `respond` say what results mean for the limit and what a refused caller gets.
+//! - `select` takes the limiter from the request, `acquire_from` the deadline.
+//! - `backpressure` reserves in `poll_ready` after all, for load balancers.
+//! - `until_body_end` (feature `http`) holds the permit while the response streams.
+//!
+//! With the feature `http`, the module `http` has examples for axum and reqwest, and the module
+//! `grpc` for tonic. The crate depends on none of them.
 
+mod admit;
 mod classify;
+#[cfg(feature = "http")]
+pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
 mod limiter;
 mod on_rejection;
+mod release;
 
+pub use admit::{AcquireFrom, Admit, Select};
 pub use classify::{Classifier, EveryError};
-pub use limiter::{Limited, LimiterLayer, future};
+pub use limiter::{BackpressureLayer, Limited, LimiterLayer, Reserved, future};
 pub use on_rejection::{BoxError, Fail, OnRejection, Respond};
+pub use release::{AtResponse, Release};

@@ -1,8 +1,10 @@
 //! A limiter in front of a service.
 
+mod backpressure;
 pub mod future;
 mod layer;
 mod service;
 
+pub use backpressure::{BackpressureLayer, Reserved};
 pub use layer::LimiterLayer;
 pub use service::Limited;

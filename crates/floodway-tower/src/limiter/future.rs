@@ -6,11 +6,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use floodway::{Acquiring, Permit};
+use floodway::{Acquiring, Permit, Rejected};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{Classifier, OnRejection};
+use super::LimiterLayer;
+use crate::{AtResponse, OnRejection, Release};
 
 pin_project! {
     /// Waits for a permit, then for the inner service.
@@ -20,7 +21,7 @@ pin_project! {
     /// Dropping it leaves the queue, or drops the inner future and gives the permit back with
     /// [`Outcome::Ignore`](floodway::Outcome).
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<S, Request, C, R>
+    pub struct ResponseFuture<S, Request, C, R, T = AtResponse>
     where
         S: Service<Request>,
     {
@@ -28,6 +29,7 @@ pin_project! {
         stage: Stage<S, Request, S::Future>,
         classifier: C,
         on_rejection: R,
+        release: T,
     }
 }
 
@@ -35,7 +37,10 @@ pin_project! {
     /// ```text
     /// Waiting --permit--> Running --ready--> Done
     ///    +----rejected-----------------------^
+    /// Refused -------------------------------+
     /// ```
+    ///
+    /// A service that reserves begins with Running or Refused, the others with Waiting.
     #[project = StageProjection]
     enum Stage<S, Request, F> {
         Waiting {
@@ -48,34 +53,58 @@ pin_project! {
             future: F,
             permit: Option<Permit>,
         },
+        Refused {
+            rejected: Rejected,
+        },
         Done,
     }
 }
 
-impl<S: Service<Request>, Request, C, R> ResponseFuture<S, Request, C, R> {
-    pub(super) const fn new(
+impl<S: Service<Request>, Request, C: Clone, R: Clone, T: Clone>
+    ResponseFuture<S, Request, C, R, T>
+{
+    pub(super) fn waiting<A>(
         acquiring: Acquiring,
         service: S,
         request: Request,
-        classifier: C,
-        on_rejection: R,
+        layer: &LimiterLayer<C, R, A, T>,
     ) -> Self {
-        let stage = Stage::Waiting { acquiring, call: Some((service, request)) };
-        Self { stage, classifier, on_rejection }
+        Self::new(Stage::Waiting { acquiring, call: Some((service, request)) }, layer)
+    }
+
+    pub(super) fn running<A>(
+        future: S::Future,
+        permit: Permit,
+        layer: &LimiterLayer<C, R, A, T>,
+    ) -> Self {
+        Self::new(Stage::Running { future, permit: Some(permit) }, layer)
+    }
+
+    pub(super) fn refused<A>(rejected: Rejected, layer: &LimiterLayer<C, R, A, T>) -> Self {
+        Self::new(Stage::Refused { rejected }, layer)
+    }
+
+    fn new<A>(stage: Stage<S, Request, S::Future>, layer: &LimiterLayer<C, R, A, T>) -> Self {
+        Self {
+            stage,
+            classifier: layer.classifier.clone(),
+            on_rejection: layer.on_rejection.clone(),
+            release: layer.release.clone(),
+        }
     }
 }
 
-impl<S, Request, C, R> Future for ResponseFuture<S, Request, C, R>
+impl<S, Request, C, R, T> Future for ResponseFuture<S, Request, C, R, T>
 where
     S: Service<Request>,
-    C: Classifier<S::Response, S::Error>,
     R: OnRejection<S::Response, S::Error>,
+    T: Release<C, S::Response, S::Error>,
 {
-    type Output = Result<S::Response, R::Error>;
+    type Output = Result<T::Response, R::Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        loop {
+        let rejected = loop {
             match this.stage.as_mut().project() {
                 StageProjection::Waiting { acquiring, call } => {
                     match ready!(Pin::new(acquiring).poll(context)) {
@@ -84,28 +113,28 @@ where
                             let future = service.call(request);
                             this.stage.set(Stage::Running { future, permit: Some(permit) });
                         }
-                        Err(rejected) => {
-                            this.stage.set(Stage::Done);
-                            return Poll::Ready(this.on_rejection.reject(rejected));
-                        }
+                        Err(rejected) => break rejected,
                     }
                 }
                 StageProjection::Running { future, permit } => {
                     let result = ready!(future.poll(context));
-                    if let Some(permit) = permit.take() {
-                        permit.complete(this.classifier.classify(&result));
-                    }
+                    let permit = permit.take().expect("kept until the future is over");
+                    let result = this.release.release(permit, this.classifier, result);
                     // The inner future is over; what it still holds goes with it.
                     this.stage.set(Stage::Done);
                     return Poll::Ready(result.map_err(Into::into));
                 }
+                StageProjection::Refused { rejected } => break *rejected,
                 StageProjection::Done => panic!("polled after completion"),
             }
-        }
+        };
+        this.stage.set(Stage::Done);
+        let response = this.on_rejection.reject(rejected);
+        Poll::Ready(response.map(|response| this.release.unpermitted(response)))
     }
 }
 
-impl<S: Service<Request>, Request, C, R> fmt::Debug for ResponseFuture<S, Request, C, R> {
+impl<S: Service<Request>, Request, C, R, T> fmt::Debug for ResponseFuture<S, Request, C, R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

@@ -3,56 +3,140 @@
 use floodway::Limiter;
 use tower_layer::Layer;
 
-use super::Limited;
-use crate::{EveryError, Fail, Respond};
+use super::{BackpressureLayer, Limited};
+use crate::{AcquireFrom, AtResponse, EveryError, Fail, Respond, Select};
 
 /// Puts a [`Limiter`] in front of a service. All services made by one layer, and all their clones,
 /// share the limiter.
 ///
-/// By default every error counts as overload, and a rejection is a
-/// [`BoxError`](crate::BoxError). Set [`classify`](Self::classify) and
+/// By default every error counts as overload, a rejection is a [`BoxError`](crate::BoxError), and
+/// the permit comes back with the response. Set [`classify`](Self::classify) and
 /// [`respond`](Self::respond) for HTTP.
+///
+/// The parameters, in the order in which they are usually changed: `C` tells outcomes from
+/// results, `R` answers rejections, `A` finds the limiter, `T` says when the permit comes back.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct LimiterLayer<C = EveryError, R = Fail> {
-    limiter: Limiter,
-    classifier: C,
-    on_rejection: R,
+pub struct LimiterLayer<C = EveryError, R = Fail, A = Limiter, T = AtResponse> {
+    pub(super) classifier: C,
+    pub(super) on_rejection: R,
+    pub(super) admission: A,
+    pub(super) release: T,
 }
 
 impl LimiterLayer {
     /// Requests pass under a permit of `limiter`.
     pub const fn new(limiter: Limiter) -> Self {
-        Self { limiter, classifier: EveryError, on_rejection: Fail }
-    }
-}
-
-impl<C, R> LimiterLayer<C, R> {
-    /// Tells outcomes from results by `classifier`, a
-    /// [`Classifier`](crate::Classifier) or closure.
-    pub fn classify<D>(self, classifier: D) -> LimiterLayer<D, R> {
-        LimiterLayer { limiter: self.limiter, classifier, on_rejection: self.on_rejection }
+        Self { classifier: EveryError, on_rejection: Fail, admission: limiter, release: AtResponse }
     }
 
-    /// Answers rejections with the response that `response` makes of them.
-    pub fn respond<F>(self, response: F) -> LimiterLayer<C, Respond<F>> {
+    /// Each request passes under a permit of the limiter that `limiter`, a
+    /// `Fn(&Request) -> Limiter`, gives for it: one per route, per host, per tenant.
+    ///
+    /// It is asked once per request and should be cheap: clone a limiter that was built before.
+    ///
+    /// ```
+    /// use axum::http::{Method, Request};
+    /// use floodway::Limiter;
+    /// use floodway_tower::LimiterLayer;
+    ///
+    /// # fn main() -> Result<(), floodway::BuildError> {
+    /// let reads = Limiter::builder("reads").limit(64).build()?;
+    /// let writes = Limiter::builder("writes").limit(8).build()?;
+    /// let layer = LimiterLayer::select(move |request: &Request<axum::body::Body>| {
+    ///     if request.method() == Method::GET { reads.clone() } else { writes.clone() }
+    /// });
+    /// # let _ = layer;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn select<F>(limiter: F) -> LimiterLayer<EveryError, Fail, Select<F>> {
         LimiterLayer {
-            limiter: self.limiter,
-            classifier: self.classifier,
-            on_rejection: Respond(response),
+            classifier: EveryError,
+            on_rejection: Fail,
+            admission: Select(limiter),
+            release: AtResponse,
         }
     }
 }
 
-impl<S, C: Clone, R: Clone> Layer<S> for LimiterLayer<C, R> {
-    type Service = Limited<S, C, R>;
+impl<C, R, A, T> LimiterLayer<C, R, A, T> {
+    /// Tells outcomes from results by `classifier`, a
+    /// [`Classifier`](crate::Classifier) or closure.
+    pub fn classify<D>(self, classifier: D) -> LimiterLayer<D, R, A, T> {
+        let Self { on_rejection, admission, release, .. } = self;
+        LimiterLayer { classifier, on_rejection, admission, release }
+    }
+
+    /// Answers rejections with the response that `response` makes of them.
+    pub fn respond<F>(self, response: F) -> LimiterLayer<C, Respond<F>, A, T> {
+        let Self { classifier, admission, release, .. } = self;
+        LimiterLayer { classifier, on_rejection: Respond(response), admission, release }
+    }
+
+    /// Lets each request say how it asks: `acquire`, a `Fn(&Request) -> Acquire`, sees it first.
+    ///
+    /// For a deadline that the request brings. Called again, the later one counts.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use axum::http::Request;
+    /// use floodway::{Acquire, Limiter};
+    /// use floodway_tower::LimiterLayer;
+    /// use tokio::time::Instant;
+    ///
+    /// fn acquire<B>(request: &Request<B>) -> Acquire {
+    ///     let wait = request.headers().get("x-wait-ms");
+    ///     let wait = wait.and_then(|value| value.to_str().ok()?.parse().ok());
+    ///     wait.map(Duration::from_millis)
+    ///         .and_then(|wait| Instant::now().checked_add(wait))
+    ///         .map_or(Acquire::new(), |deadline| Acquire::new().deadline(deadline))
+    /// }
+    ///
+    /// # fn main() -> Result<(), floodway::BuildError> {
+    /// let limiter = Limiter::builder("api").limit(16).build()?;
+    /// let layer = LimiterLayer::new(limiter).acquire_from(acquire::<axum::body::Body>);
+    /// # let _ = layer;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn acquire_from<F>(self, acquire: F) -> LimiterLayer<C, R, AcquireFrom<A, F>, T> {
+        let Self { classifier, on_rejection, admission, release } = self;
+        let admission = AcquireFrom { admission, acquire };
+        LimiterLayer { classifier, on_rejection, admission, release }
+    }
+
+    /// Lets the permit come back at the end of the response's body instead of at the response.
+    ///
+    /// For responses that stream while they work, and for gRPC, whose status comes after the
+    /// body. The body becomes a [`ResponseBody`](crate::http::ResponseBody), which says when the
+    /// end is; the classifier must be a [`BodyClassifier`](crate::http::BodyClassifier), as all
+    /// in this crate and all closures are.
+    #[cfg(feature = "http")]
+    pub fn until_body_end(self) -> LimiterLayer<C, R, A, crate::http::AtBodyEnd> {
+        let Self { classifier, on_rejection, admission, .. } = self;
+        LimiterLayer { classifier, on_rejection, admission, release: crate::http::AtBodyEnd }
+    }
+}
+
+impl<C, R, T> LimiterLayer<C, R, Limiter, T> {
+    /// Waits for the permit in `poll_ready` instead of in `call`, so that a load balancer sees a
+    /// service without a free permit as not ready and asks another one.
+    ///
+    /// For balancers alone, because a service that is ready then holds a permit: see
+    /// [`Reserved`](crate::Reserved). No request is there in `poll_ready`, so neither
+    /// [`select`](LimiterLayer::select) nor [`acquire_from`](LimiterLayer::acquire_from) goes with
+    /// it.
+    pub const fn backpressure(self) -> BackpressureLayer<C, R, T> {
+        BackpressureLayer(self)
+    }
+}
+
+impl<S, C: Clone, R: Clone, A: Clone, T: Clone> Layer<S> for LimiterLayer<C, R, A, T> {
+    type Service = Limited<S, C, R, A, T>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Limited::new(
-            inner,
-            self.limiter.clone(),
-            self.classifier.clone(),
-            self.on_rejection.clone(),
-        )
+        Limited::new(inner, self.clone())
     }
 }

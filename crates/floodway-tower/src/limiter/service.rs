@@ -8,34 +8,26 @@ use std::{
 use floodway::Limiter;
 use tower_service::Service;
 
-use super::future::ResponseFuture;
-use crate::{Classifier, EveryError, Fail, OnRejection};
+use super::{LimiterLayer, future::ResponseFuture};
+use crate::{Admit, AtResponse, EveryError, Fail, OnRejection, Release};
 
-/// A service whose calls run under permits. Made by [`LimiterLayer`](crate::LimiterLayer).
+/// A service whose calls run under permits. Made by [`LimiterLayer`].
 ///
 /// `poll_ready` asks the inner service alone. `call` takes a permit or waits for one; the inner
 /// service sees the request only then. The permit comes back as soon as the inner future
 /// completes, even if the response future is kept, or when it is dropped before; the body of a
-/// response may outlive it.
+/// response may outlive it, unless the layer says `until_body_end` (feature `http`).
 ///
 /// `S: Clone`, because a request that waits keeps the service that was ready for it.
 #[derive(Clone, Debug)]
-pub struct Limited<S, C = EveryError, R = Fail> {
+pub struct Limited<S, C = EveryError, R = Fail, A = Limiter, T = AtResponse> {
     inner: S,
-    limiter: Limiter,
-    classifier: C,
-    on_rejection: R,
+    layer: LimiterLayer<C, R, A, T>,
 }
 
-impl<S, C, R> Limited<S, C, R> {
-    pub(super) const fn new(inner: S, limiter: Limiter, classifier: C, on_rejection: R) -> Self {
-        Self { inner, limiter, classifier, on_rejection }
-    }
-
-    /// The limiter.
-    #[must_use]
-    pub const fn limiter(&self) -> &Limiter {
-        &self.limiter
+impl<S, C, R, A, T> Limited<S, C, R, A, T> {
+    pub(super) const fn new(inner: S, layer: LimiterLayer<C, R, A, T>) -> Self {
+        Self { inner, layer }
     }
 
     /// The service behind it.
@@ -57,15 +49,25 @@ impl<S, C, R> Limited<S, C, R> {
     }
 }
 
-impl<S, Request, C, R> Service<Request> for Limited<S, C, R>
+impl<S, C, R, T> Limited<S, C, R, Limiter, T> {
+    /// The limiter.
+    #[must_use]
+    pub const fn limiter(&self) -> &Limiter {
+        &self.layer.admission
+    }
+}
+
+impl<S, Request, C, R, A, T> Service<Request> for Limited<S, C, R, A, T>
 where
     S: Service<Request> + Clone,
-    C: Classifier<S::Response, S::Error> + Clone,
+    C: Clone,
     R: OnRejection<S::Response, S::Error> + Clone,
+    A: Admit<Request>,
+    T: Release<C, S::Response, S::Error> + Clone,
 {
-    type Response = S::Response;
+    type Response = T::Response;
     type Error = R::Error;
-    type Future = ResponseFuture<S, Request, C, R>;
+    type Future = ResponseFuture<S, Request, C, R, T>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context).map_err(Into::into)
@@ -75,12 +77,7 @@ where
         // The service that `poll_ready` found ready is the one to call; its clone need not be.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
-        ResponseFuture::new(
-            self.limiter.acquire(),
-            ready,
-            request,
-            self.classifier.clone(),
-            self.on_rejection.clone(),
-        )
+        let acquiring = self.layer.admission.admit(&request);
+        ResponseFuture::waiting(acquiring, ready, request, &self.layer)
     }
 }

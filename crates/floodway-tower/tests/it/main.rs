@@ -1,5 +1,16 @@
 //! Public behaviour of the tower middleware.
 
+mod backpressure;
+#[cfg(feature = "http")]
+mod body;
+#[cfg(feature = "http")]
+mod grpc;
 #[cfg(feature = "http")]
 mod http;
 mod limiter;
+#[cfg(feature = "http")]
+mod reqwest;
+mod support;
+#[cfg(feature = "http")]
+mod tonic;
+mod traps;
