@@ -53,9 +53,9 @@ impl Group {
         guarantees: &[f64; Priority::COUNT],
     ) {
         let weight = f64::from(weight);
-        for level in 0..Priority::COUNT {
-            if self.lines[level].len > 0 {
-                self.earned[level] += guarantees[level] * weight;
+        for ((earned, line), guarantee) in self.earned.iter_mut().zip(&self.lines).zip(guarantees) {
+            if line.len > 0 {
+                *earned += guarantee * weight;
             }
         }
         self.earned[served] = (self.earned[served] - weight).max(0.0);

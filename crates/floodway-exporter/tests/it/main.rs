@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Router, body::Body, http::Request};
-use floodway::{Limiter, LimiterBuilder, Outcome};
+use floodway::{Aimd, Limiter, LimiterBuilder, Outcome};
 use floodway_exporter::{CONTENT_TYPE, Exporter, FacadeError};
 use floodway_metrics::{CATALOGUE, Collector, ComponentKind, Registry, Source};
 use http_body_util::BodyExt;
@@ -20,17 +20,18 @@ fn limiter(registry: &Registry, name: &str) -> LimiterBuilder {
 #[tokio::test]
 async fn every_metric_of_a_limiter_is_there_from_birth_with_every_label_value() {
     let registry = Registry::new();
-    let limiter = limiter(&registry, "orders/db").build().unwrap();
+    let limiter = limiter(&registry, "orders/db").algorithm(Aimd::new(3)).build().unwrap();
     let page = Exporter::new(&registry).render();
     for metric in CATALOGUE.iter().filter(|metric| metric.component == ComponentKind::Limiter) {
         assert!(page.contains(&format!("# HELP {} {}\n", metric.name, metric.help)), "{page}");
         assert!(page.contains(&format!("# TYPE {} {}\n", metric.name, metric.kind.as_str())));
-        for value in metric.labels.iter().flat_map(|label| label.values) {
-            let series = format!(
-                "{}{{limiter=\"orders/db\",{}=\"{value}\"}} 0\n",
-                metric.name, metric.labels[0].name
-            );
-            assert!(page.contains(&series), "{series}{page}");
+        let series = format!("{}{{limiter=\"orders/db\",", metric.name);
+        for label in metric.labels {
+            for value in label.values {
+                let pair = format!("{}=\"{value}\"", label.name);
+                let found = page.lines().any(|l| l.starts_with(&series) && l.contains(&pair));
+                assert!(found, "{series}{pair}\n{page}");
+            }
         }
     }
     limiter.try_acquire().unwrap().complete(Outcome::Success);

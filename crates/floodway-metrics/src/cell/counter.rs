@@ -31,11 +31,12 @@ impl<const N: usize> Counter<N> {
     /// If `index` is not below `N`.
     #[inline]
     pub fn increment(&self, index: usize) {
-        self.fetch_increment(index);
+        let _ = self.fetch_increment(index);
     }
 
     /// As [`increment`](Self::increment); returns what the calling thread's shard had before.
     #[inline]
+    #[must_use]
     pub fn fetch_increment(&self, index: usize) -> u64 {
         let shard = self.0.here();
         shard.add(&shard.cells.0[index], 1)

@@ -97,7 +97,7 @@ async fn postgres_callers_that_leave_cost_no_backend() {
     let pool: Pool<Postgres> = options.connect(&server.url()).await.expect("connects");
     let registry = Registry::new();
     let limiter = limiter(&pool, &registry, 1);
-    storm(&limiter, &pool, &registry, 10_000, "SELECT pg_sleep(0.0005)").await;
+    storm(&limiter, &pool, &registry, 20_000, "SELECT pg_sleep(0.0005)").await;
     pool.close().await;
     // A backend reports its session when it ends, so this counts all that there ever were, and
     // the one that asks may be among them.

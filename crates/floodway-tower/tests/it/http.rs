@@ -36,10 +36,13 @@ async fn a_rejection_is_a_response_with_retry_after_and_the_reason() {
         let app: Router = Router::new().route("/", get(async || "hello")).layer(layer);
         let response = app.oneshot(request("/")).await.unwrap();
         assert_eq!(response.status().as_u16(), expected);
-        assert_eq!(response.headers()["retry-after"], "1");
+        // Nothing is known: a second, up to half more so that clients part, rounded up.
+        assert_eq!(response.headers()["retry-after"], "2");
         assert_eq!(response.headers()["content-type"], "application/json");
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(body, r#"{"error":"rejected","reason":"no_permit","retry_after_s":1.000}"#);
+        let body = std::str::from_utf8(&body).unwrap();
+        let start = r#"{"error":"rejected","reason":"no_permit","retry_after_s":1."#;
+        assert!(body.starts_with(start) && body.ends_with('}'), "{body}");
     }
 }
 
