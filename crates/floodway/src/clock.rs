@@ -1,6 +1,6 @@
 //! The one place where durations are measured.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -35,6 +35,15 @@ impl Clock {
                 u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
             }
         }
+    }
+
+    /// When this clock began, since the Unix epoch, as the calendar has it now.
+    ///
+    /// For replicas that measure a common backend in turn; what follows is monotonic.
+    pub(crate) fn unix_origin(&self) -> Duration {
+        #[expect(clippy::disallowed_methods, reason = "read once per limiter, as an offset")]
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        now.saturating_sub(self.elapsed())
     }
 
     pub(crate) fn elapsed(&self) -> Duration {

@@ -17,11 +17,7 @@ mod loom_tests;
 mod rejecting;
 mod waiting;
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use floodway_control::{Priority, Sample};
 use floodway_metrics::{Collector, Source};
@@ -82,7 +78,7 @@ pub(super) struct Core {
     interval: AtomicU64,
     /// Where the time of the queue begins: it follows tokio's clock, as deadlines do.
     origin: Instant,
-    /// When this limiter was born, since the Unix epoch.
+    /// Where the time of the clock begins, since the Unix epoch.
     born: Duration,
     #[cfg(debug_assertions)]
     holders: super::misuse::Holders,
@@ -99,8 +95,6 @@ impl Core {
     ) -> Self {
         let limit = control.effective_limit();
         let enforced = if control.mode == Mode::Enforce { limit } else { UNLIMITED };
-        // The one look at the calendar: so that replicas measure a common backend in turn.
-        let born = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             name,
             state: AtomicU64::new(State::new(enforced).0),
@@ -110,7 +104,7 @@ impl Core {
             queue_max_wait: AtomicU64::new(queue.max_wait_nanos()),
             partitions,
             cells,
-            born: born.saturating_sub(clock.elapsed()),
+            born: clock.unix_origin(),
             clock,
             limit: AtomicU64::new(u64::from(limit)),
             mode: AtomicU64::new(control.mode.index() as u64),

@@ -34,7 +34,7 @@ pub(super) struct Loans {
     free: Arc<Semaphore>,
     book: Mutex<Book>,
     /// Whom it borrowed from itself.
-    lender: Option<Arc<Loans>>,
+    lender: Option<Arc<Self>>,
     core: Arc<Core>,
     granted: Granted,
 }
