@@ -16,6 +16,8 @@ pub static CATALOGUE: &[&Metric] = &[
     &limiter::LIMIT_MIN,
     &limiter::LIMIT_MAX,
     &limiter::MODE_INFO,
+    &limiter::KEYS,
+    &limiter::OVERFLOWED,
     &limiter::IN_FLIGHT,
     &limiter::QUEUED,
     &limiter::QUEUE_CAPACITY,
@@ -149,6 +151,8 @@ pub enum Unit {
     Requests,
     /// Things that happened.
     Events,
+    /// Keys of a map.
+    Keys,
     /// A share of something, or one quantity in relation to another.
     Ratio,
     /// 0 or 1.
@@ -169,6 +173,7 @@ impl Unit {
             Self::Connections => "connections",
             Self::Requests => "requests",
             Self::Events => "events",
+            Self::Keys => "keys",
             Self::Ratio => "ratio",
             Self::Boolean => "boolean",
             Self::Series => "series",

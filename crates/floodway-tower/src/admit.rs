@@ -1,6 +1,8 @@
 //! Which limiter a request passes, and how it asks for its permit.
 
-use floodway::{Acquire, Acquiring, Limiter};
+use std::hash::Hash;
+
+use floodway::{Acquire, Acquiring, Limiter, LimiterMap};
 
 /// Starts to acquire the permit of a request.
 ///
@@ -35,6 +37,24 @@ where
 {
     fn admit_with(&self, request: &Request, acquire: Acquire) -> Acquiring {
         (self.0)(request).acquire_with(acquire)
+    }
+}
+
+/// The limiter of the key that `F: Fn(&Request) -> K` gives. Made by
+/// [`LimiterLayer::keyed`](crate::LimiterLayer::keyed).
+#[derive(Clone, Debug)]
+pub struct Keyed<K, F> {
+    pub(crate) limiters: LimiterMap<K>,
+    pub(crate) key: F,
+}
+
+impl<K, F, Request> Admit<Request> for Keyed<K, F>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    F: Fn(&Request) -> K,
+{
+    fn admit_with(&self, request: &Request, acquire: Acquire) -> Acquiring {
+        self.limiters.limiter(&(self.key)(request)).acquire_with(acquire)
     }
 }
 

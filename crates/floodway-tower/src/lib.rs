@@ -22,7 +22,8 @@
 //! What a stack may need beyond that, all of it on [`LimiterLayer`]:
 //!
 //! - `classify` and `respond` say what results mean for the limit and what a refused caller gets.
-//! - `select` takes the limiter from the request, `acquire_from` the deadline.
+//! - `select` and `keyed` take the limiter from the request, `acquire_from` the deadline, the
+//!   weight and the priority.
 //! - `backpressure` reserves in `poll_ready` after all, for load balancers.
 //! - `until_body_end` (feature `http`) holds the permit while the response streams.
 //!
@@ -39,8 +40,8 @@ mod limiter;
 mod on_rejection;
 mod release;
 
-pub use admit::{AcquireFrom, Admit, Select};
+pub use admit::{AcquireFrom, Admit, Keyed, Select};
 pub use classify::{Classifier, EveryError};
-pub use limiter::{BackpressureLayer, Limited, LimiterLayer, Reserved, future};
+pub use limiter::{BackpressureLayer, KeyedLimiterLayer, Limited, LimiterLayer, Reserved, future};
 pub use on_rejection::{BoxError, Fail, OnRejection, Respond};
 pub use release::{AtResponse, Release};

@@ -6,5 +6,5 @@ mod layer;
 mod service;
 
 pub use backpressure::{BackpressureLayer, Reserved};
-pub use layer::LimiterLayer;
+pub use layer::{KeyedLimiterLayer, LimiterLayer};
 pub use service::Limited;

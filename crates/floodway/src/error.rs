@@ -47,6 +47,9 @@ pub enum BuildError {
         /// The share of each priority, the highest first.
         guarantees: [f64; floodway_control::Priority::COUNT],
     },
+    /// Every key would be gone before it is used.
+    #[error("idle_after: 0ns is out of range, expected more than 0 s")]
+    IdleAfter,
     /// The name of a partition is taken, or its part is more than is left.
     #[error(
         "partition {name:?}: a guarantee of {guarantee} cannot be given, expected a new name, \

@@ -38,6 +38,6 @@ pub use floodway_control::{
 pub use floodway_metrics::Registry;
 pub use limiter::{
     Acquire, Acquiring, Ceiling, Entered, Instrumentation, Limiter, LimiterBuilder, LimiterHandle,
-    MAX_PERMITS, Mode, Permit, Queue, RejectReason, Rejected,
+    LimiterMap, LimiterMapBuilder, MAX_PERMITS, Mode, Permit, Queue, RejectReason, Rejected,
 };
 pub use pool::{ConnectionError, Pool, PoolLimiter, PoolLimiterBuilder, PoolSnapshot, Pooled};

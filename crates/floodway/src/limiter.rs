@@ -6,6 +6,7 @@ mod ceiling;
 mod cells;
 mod core;
 mod handle;
+mod map;
 mod misuse;
 mod mode;
 mod nested;
@@ -24,6 +25,7 @@ pub use self::{
     ceiling::Ceiling,
     cells::Instrumentation,
     handle::LimiterHandle,
+    map::{LimiterMap, LimiterMapBuilder},
     mode::Mode,
     nested::Entered,
     permit::Permit,

@@ -7,7 +7,7 @@ use std::{
 
 use ::http::{Response, header::CONTENT_LENGTH};
 use bytes::Buf;
-use floodway::{Outcome, Permit};
+use floodway::{Entered, Outcome, Permit};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -115,6 +115,10 @@ impl<E> Drop for Held<E> {
 }
 
 impl<E> Held<E> {
+    fn enter(&mut self) -> Option<Entered<'_>> {
+        self.permit.as_mut().map(Permit::enter)
+    }
+
     /// Gives the permit back with what `end` says.
     fn finish<Error>(mut self, end: BodyEnd<'_, Error>)
     where
@@ -145,7 +149,11 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let frame = ready!(this.inner.as_mut().poll_frame(context));
+        let frame = {
+            // A call nested in this one is lent the permit.
+            let _entered = this.held.as_mut().and_then(Held::enter);
+            ready!(this.inner.as_mut().poll_frame(context))
+        };
         let end = match &frame {
             None => Some(BodyEnd::Complete { trailers: None }),
             Some(Err(error)) => Some(BodyEnd::Failed(error)),

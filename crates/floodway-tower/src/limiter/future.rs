@@ -117,7 +117,11 @@ where
                     }
                 }
                 StageProjection::Running { future, permit } => {
-                    let result = ready!(future.poll(context));
+                    let result = {
+                        // A call nested in this one is lent the permit.
+                        let _entered = permit.as_mut().map(Permit::enter);
+                        ready!(future.poll(context))
+                    };
                     let permit = permit.take().expect("kept until the future is over");
                     let result = this.release.release(permit, this.classifier, result);
                     // The inner future is over; what it still holds goes with it.

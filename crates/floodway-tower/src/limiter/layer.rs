@@ -1,10 +1,10 @@
 //! Applies a limiter to services.
 
-use floodway::Limiter;
+use floodway::{Limiter, LimiterMap};
 use tower_layer::Layer;
 
 use super::{BackpressureLayer, Limited};
-use crate::{AcquireFrom, AtResponse, EveryError, Fail, Respond, Select};
+use crate::{AcquireFrom, AtResponse, EveryError, Fail, Keyed, Respond, Select};
 
 /// Puts a [`Limiter`] in front of a service. All services made by one layer, and all their clones,
 /// share the limiter.
@@ -60,6 +60,42 @@ impl LimiterLayer {
     }
 }
 
+/// A [`LimiterLayer`] with a limiter per key. Made by [`LimiterLayer::keyed`].
+pub type KeyedLimiterLayer<K, F, C = EveryError, R = Fail, T = AtResponse> =
+    LimiterLayer<C, R, Keyed<K, F>, T>;
+
+impl LimiterLayer {
+    /// Each request passes under a permit of its key's limiter in `limiters`; `key`, a
+    /// `Fn(&Request) -> K`, says which that is.
+    ///
+    /// ```
+    /// use axum::http::Request;
+    /// use floodway::LimiterMap;
+    /// use floodway_tower::LimiterLayer;
+    ///
+    /// fn tenant<B>(request: &Request<B>) -> String {
+    ///     let tenant = request.headers().get("x-tenant");
+    ///     tenant.and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned()
+    /// }
+    ///
+    /// # fn main() -> Result<(), floodway::BuildError> {
+    /// let tenants =
+    ///     LimiterMap::<String>::builder("tenants", |_, limiter| limiter.limit(8)).build()?;
+    /// let layer = LimiterLayer::keyed(tenants, tenant::<axum::body::Body>);
+    /// # let _ = layer;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn keyed<K, F>(limiters: LimiterMap<K>, key: F) -> KeyedLimiterLayer<K, F> {
+        LimiterLayer {
+            classifier: EveryError,
+            on_rejection: Fail,
+            admission: Keyed { limiters, key },
+            release: AtResponse,
+        }
+    }
+}
+
 impl<C, R, A, T> LimiterLayer<C, R, A, T> {
     /// Tells outcomes from results by `classifier`, a
     /// [`Classifier`](crate::Classifier) or closure.
@@ -76,7 +112,7 @@ impl<C, R, A, T> LimiterLayer<C, R, A, T> {
 
     /// Lets each request say how it asks: `acquire`, a `Fn(&Request) -> Acquire`, sees it first.
     ///
-    /// For a deadline that the request brings. Called again, the later one counts.
+    /// For a deadline, a weight or a priority that the request brings. Called again, the later one counts.
     ///
     /// ```
     /// use std::time::Duration;

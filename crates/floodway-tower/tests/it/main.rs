@@ -7,6 +7,7 @@ mod body;
 mod grpc;
 #[cfg(feature = "http")]
 mod http;
+mod keyed;
 mod limiter;
 #[cfg(feature = "http")]
 mod reqwest;

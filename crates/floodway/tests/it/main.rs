@@ -5,5 +5,6 @@ mod adaptive;
 mod build;
 mod contract;
 mod limiter;
+mod map;
 mod pool;
 mod support;

@@ -2,10 +2,10 @@
 
 use floodway_metrics::catalogue::limiter::{
     ACQUIRED, BACKEND_QUEUE, BASELINE_LATENCY, CANCELLED, CAUSE, COMPLETED, DIRECTION, ELASTICITY,
-    HOLD_DURATION, IN_FLIGHT, LIMIT, LIMIT_CHANGES, LIMIT_MAX, LIMIT_MIN, LIMITED, MODE, MODE_INFO,
-    NESTED, NESTED_RESULT, OUTCOME, PATH, PERMIT_SECONDS, PRIORITY, PROBE_RESULT, PROBES, PROBING,
-    QUEUE_CAPACITY, QUEUED, QUEUED_SECONDS, REASON, REJECTED, SATURATED_SECONDS, SHADOW_REASON,
-    SHADOW_REJECTED, WAIT_DURATION, WINDOW_LATENCY, WINDOWS,
+    HOLD_DURATION, IN_FLIGHT, KEYS, LIMIT, LIMIT_CHANGES, LIMIT_MAX, LIMIT_MIN, LIMITED, MODE,
+    MODE_INFO, NESTED, NESTED_RESULT, OUTCOME, OVERFLOWED, PATH, PERMIT_SECONDS, PRIORITY,
+    PROBE_RESULT, PROBES, PROBING, QUEUE_CAPACITY, QUEUED, QUEUED_SECONDS, REASON, REJECTED,
+    SATURATED_SECONDS, SHADOW_REASON, SHADOW_REJECTED, WAIT_DURATION, WINDOW_LATENCY, WINDOWS,
 };
 
 use super::{
@@ -264,7 +264,16 @@ fn mode() -> Line {
         rate(&SHADOW_REJECTED).sum_by(&["limiter", SHADOW_REASON.name]),
         "{{limiter}} {{reason}}",
     );
-    Line { height: 8, panels: vec![mode, shadow] }
+    let keys = Draft::time_series(Text {
+        title: "Keys",
+        unit: "short",
+        description: "Keys that have a limiter of their own, and operations per second whose key \
+            found no room and shared one. Growing without end: the key is not what it should be.",
+        no_value: "No map of limiters matches.",
+    })
+    .query(gauge(&KEYS).max_by(NAME), "{{limiter}} keys")
+    .query(rate(&OVERFLOWED).sum_by(NAME), "{{limiter}} overflowed");
+    Line { height: 8, panels: vec![mode, shadow, keys] }
 }
 
 fn latency() -> Line {
