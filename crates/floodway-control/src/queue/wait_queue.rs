@@ -1,6 +1,6 @@
 //! The wait queue: bounded by length and deadline, ordered by class and discipline.
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use slab::Slab;
 
@@ -51,7 +51,18 @@ pub enum Refusal {
 
 /// A place in the queue; valid until [`WaitQueue::free`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(usize);
+pub struct Ticket(NonZeroUsize);
+
+impl Ticket {
+    // One more than the slot, so that an optional ticket is as small as a ticket.
+    const fn at(slot: usize) -> Self {
+        Self(NonZeroUsize::MIN.saturating_add(slot))
+    }
+
+    const fn slot(self) -> usize {
+        self.0.get() - 1
+    }
+}
 
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug)]
@@ -250,12 +261,12 @@ impl<T> WaitQueue<T> {
             return self.last_served(now, &self.groups[group].lines[victim]);
         }
         let line = &self.groups[own].lines[level];
-        (self.is_newest_first(now)).then(|| line.oldest.map(Ticket)).flatten()
+        (self.is_newest_first(now)).then(|| line.oldest.map(Ticket::at)).flatten()
     }
 
     /// Who of a line would be served last.
     fn last_served(&self, now: Duration, line: &super::line::Line) -> Option<Ticket> {
-        if self.is_newest_first(now) { line.oldest } else { line.newest }.map(Ticket)
+        if self.is_newest_first(now) { line.oldest } else { line.newest }.map(Ticket::at)
     }
 
     /// Joins, whether or not there is room: ask [`refusal`](Self::refusal) before.
@@ -280,8 +291,8 @@ impl<T> WaitQueue<T> {
         self.filled_since.get_or_insert(now);
         let slots = &self.slots;
         let current = |ticket, stamp| is_current(slots, ticket, stamp);
-        self.deadlines.push(deadline, Ticket(index), stamp, self.len, current);
-        Ticket(index)
+        self.deadlines.push(deadline, Ticket::at(index), stamp, self.len, current);
+        Ticket::at(index)
     }
 
     /// Whose turn it is, under a limit of `limit` permits of which partition `i` uses `in_use(i)`.
@@ -302,7 +313,7 @@ impl<T> WaitQueue<T> {
         let level = group.level(|level| weight(group, level))?;
         let index = head(group, level)?;
         let slot = &self.slots[index];
-        Some(Next { ticket: Ticket(index), weight: slot.weight, class: slot.class })
+        Some(Next { ticket: Ticket::at(index), weight: slot.weight, class: slot.class })
     }
 
     fn next_group(
@@ -336,7 +347,7 @@ impl<T> WaitQueue<T> {
 
     /// What to do with the waiter whose turn has come, now that there is room for it.
     pub fn judge(&mut self, now: Duration, ticket: Ticket) -> Verdict {
-        let slot = &self.slots[ticket.0];
+        let slot = &self.slots[ticket.slot()];
         if slot.deadline <= now {
             return Verdict::Late;
         }
@@ -351,7 +362,7 @@ impl<T> WaitQueue<T> {
 
     /// Leaves the line with a permit, and says how long it waited.
     pub fn grant(&mut self, now: Duration, ticket: Ticket) -> Duration {
-        let Slot { class, weight, since, .. } = self.slots[ticket.0];
+        let Slot { class, weight, since, .. } = self.slots[ticket.slot()];
         let group = &mut self.groups[usize::from(class.partition)];
         group.charge(class.priority.index(), weight, &self.config.guarantees);
         self.drain.note_grant(now, weight);
@@ -361,7 +372,7 @@ impl<T> WaitQueue<T> {
 
     /// Leaves the line without a permit. Leaving twice is once.
     pub fn leave(&mut self, ticket: Ticket) {
-        let slot = &mut self.slots[ticket.0];
+        let slot = &mut self.slots[ticket.slot()];
         if slot.stamp == 0 {
             return;
         }
@@ -369,7 +380,7 @@ impl<T> WaitQueue<T> {
         let class = slot.class;
         let group = &mut self.groups[usize::from(class.partition)];
         let level = class.priority.index();
-        group.lines[level].unlink(&mut self.slots, ticket.0);
+        group.lines[level].unlink(&mut self.slots, ticket.slot());
         group.len -= 1;
         group.forget_if_empty(level);
         self.len -= 1;
@@ -383,7 +394,7 @@ impl<T> WaitQueue<T> {
     #[must_use]
     pub fn any(&self) -> Option<Ticket> {
         let lines = self.groups.iter().flat_map(|group| &group.lines);
-        lines.filter_map(|line| line.oldest).map(Ticket).next()
+        lines.filter_map(|line| line.oldest).map(Ticket::at).next()
     }
 
     /// Visits everybody who waits, in no order.
@@ -401,18 +412,18 @@ impl<T> WaitQueue<T> {
     /// What was given with a ticket.
     #[must_use]
     pub fn payload(&self, ticket: Ticket) -> &T {
-        &self.slots[ticket.0].payload
+        &self.slots[ticket.slot()].payload
     }
 
     /// What was given with a ticket.
     pub fn payload_mut(&mut self, ticket: Ticket) -> &mut T {
-        &mut self.slots[ticket.0].payload
+        &mut self.slots[ticket.slot()].payload
     }
 
     /// Leaves the line, if still in it, and gives up the ticket.
     pub fn free(&mut self, ticket: Ticket) -> T {
         self.leave(ticket);
-        self.slots.remove(ticket.0).payload
+        self.slots.remove(ticket.slot()).payload
     }
 
     /// Whether the newest of a class is served first now.
@@ -428,5 +439,5 @@ impl<T> WaitQueue<T> {
 }
 
 fn is_current<T>(slots: &Slab<Slot<T>>, ticket: Ticket, stamp: u64) -> bool {
-    slots.get(ticket.0).is_some_and(|slot| slot.stamp == stamp)
+    slots.get(ticket.slot()).is_some_and(|slot| slot.stamp == stamp)
 }

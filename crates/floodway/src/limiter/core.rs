@@ -21,6 +21,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use floodway_control::{Priority, Sample};
 use floodway_metrics::{Collector, Source};
+use slab::Slab;
 use tokio::time::Instant;
 
 pub(super) use self::{
@@ -30,6 +31,7 @@ pub(super) use self::{
 use super::{
     cells::{Cells, Levels},
     mode::Mode,
+    nested::Nesting,
     partition::Partitions,
     permit::Granted,
     queue::Queue,
@@ -37,7 +39,7 @@ use super::{
 };
 use crate::{
     Clock, Outcome,
-    sync::{AtomicU64, Mutex, Ordering},
+    sync::{AtomicU64, Mutex, Ordering, PoisonError},
 };
 
 /// What a caller asks for, apart from time.
@@ -80,6 +82,8 @@ pub(super) struct Core {
     origin: Instant,
     /// Where the time of the clock begins, since the Unix epoch.
     born: Duration,
+    /// What permits have lent and borrowed, each with when the permit was granted.
+    nestings: Mutex<Slab<(u64, Nesting)>>,
     #[cfg(debug_assertions)]
     holders: super::misuse::Holders,
 }
@@ -113,6 +117,7 @@ impl Core {
             held_back: AtomicU64::new(0),
             interval: AtomicU64::new(0),
             origin: Instant::now(),
+            nestings: Mutex::default(),
             #[cfg(debug_assertions)]
             holders: super::misuse::Holders::default(),
         }
@@ -137,6 +142,19 @@ impl Core {
 
     pub(super) const fn cells(&self) -> &Arc<Cells> {
         &self.cells
+    }
+
+    /// Keeps what a permit has lent and borrowed, and when it was granted; returns where.
+    pub(super) fn keep_nesting(&self, at: u64, nesting: Nesting) -> u64 {
+        let mut nestings = self.nestings.lock().unwrap_or_else(PoisonError::into_inner);
+        nestings.insert((at, nesting)) as u64
+    }
+
+    /// Hands out what was kept at `key`.
+    #[cold]
+    pub(super) fn take_nesting(&self, key: u64) -> (u64, Nesting) {
+        let mut nestings = self.nestings.lock().unwrap_or_else(PoisonError::into_inner);
+        nestings.remove(key as usize)
     }
 
     #[cfg(debug_assertions)]

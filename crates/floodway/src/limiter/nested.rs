@@ -7,12 +7,18 @@
 use std::{
     cell::{Cell, RefCell},
     fmt,
+    marker::PhantomData,
     sync::Arc,
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{core::Core, misuse::Site, permit::Granted};
+use super::{
+    Permit,
+    core::Core,
+    misuse::Site,
+    permit::Granted,
+};
 use crate::{
     Outcome,
     sync::{Mutex, PoisonError},
@@ -71,40 +77,41 @@ thread_local! {
     static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Lends a permit until dropped. Made by [`Permit::enter`](super::Permit::enter).
+/// Lends a permit until dropped. Made by [`Permit::enter`].
 #[must_use = "nothing is lent once this is dropped"]
 pub struct Entered<'a> {
-    nesting: &'a mut Option<Box<Nesting>>,
+    permit: &'a mut Permit,
+    /// What it borrowed, to be put back.
+    loan: Option<Loan>,
     /// Frames belong to the thread.
-    _not_send: std::marker::PhantomData<*const ()>,
+    _not_send: PhantomData<*const ()>,
 }
 
 impl<'a> Entered<'a> {
-    pub(super) fn new(
-        core: &Arc<Core>,
-        granted: Granted,
-        nesting: &'a mut Option<Box<Nesting>>,
-        site: Site,
-    ) -> Self {
-        let (lends, lender) = nesting.as_mut().map_or((None, None), |nesting| {
-            (nesting.lends.take(), nesting.loan.as_ref().map(|loan| Arc::clone(&loan.lender)))
-        });
-        let core = Arc::as_ptr(core) as usize;
+    #[inline]
+    pub(super) fn new(permit: &'a mut Permit) -> Self {
+        let (granted, nesting) = permit.take_nesting();
+        let Nesting { lends, loan } = nesting.unwrap_or_default();
+        let lender = loan.as_ref().map(|loan| Arc::clone(&loan.lender));
+        let core = Arc::as_ptr(permit.core()) as usize;
         FRAMES.with_borrow_mut(|frames| {
-            frames.push(Frame { core, granted, lender, lends, site });
+            frames.push(Frame { core, granted, lender, lends, site: permit.site() });
         });
         DEPTH.set(DEPTH.get() + 1);
-        Self { nesting, _not_send: std::marker::PhantomData }
+        Self { permit, loan, _not_send: PhantomData }
     }
 }
 
 /// Takes the frame away again, with what was lent meanwhile.
 impl Drop for Entered<'_> {
+    #[inline]
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - 1);
         let frame = FRAMES.with_borrow_mut(Vec::pop);
-        if let Some(lends) = frame.and_then(|frame| frame.lends) {
-            self.nesting.get_or_insert_default().lends = Some(lends);
+        let nesting =
+            Nesting { lends: frame.and_then(|frame| frame.lends), loan: self.loan.take() };
+        if nesting.lends.is_some() || nesting.loan.is_some() {
+            self.permit.set_nesting(nesting);
         }
     }
 }

@@ -23,10 +23,8 @@ use crate::Outcome;
 #[must_use = "a permit that is dropped at once bounds nothing"]
 pub struct Permit {
     core: Arc<Core>,
+    /// As granted, unless it has lent or borrowed: then `at` says where the rest is kept.
     granted: Granted,
-    outcome: Outcome,
-    /// `None` for nearly all: whoever has lent or borrowed nothing.
-    nesting: Option<Box<Nesting>>,
     site: Site,
     #[cfg(debug_assertions)]
     _holder: super::misuse::Holder,
@@ -37,15 +35,25 @@ pub struct Permit {
 pub(super) struct Granted {
     /// When, in nanoseconds of the limiter's clock; 0 where durations are not measured.
     pub(super) at: u64,
-    /// How many permits, and to which partition. In one word: a permit that is moved as soon as it
-    /// is written, as nearly all are, would otherwise wait until its small fields are in the cache.
+    /// How many permits, to which partition, and how the operation ended.
+    ///
+    /// ```text
+    /// 63       62    50 49     48 47         32 31        0
+    /// | nested | 0 .. 0 | outcome | partition  |  weight  |
+    /// ```
+    ///
+    /// In one word, because a permit is moved more often than it is read.
     share: u64,
 }
+
+const PARTITION_SHIFT: u32 = 32;
+const OUTCOME_SHIFT: u32 = 48;
+const NESTED: u64 = 1 << 63;
 
 impl Granted {
     #[inline]
     pub(super) const fn new(at: u64, weight: u32, partition: u16) -> Self {
-        Self { at, share: (partition as u64) << 32 | weight as u64 }
+        Self { at, share: (partition as u64) << PARTITION_SHIFT | weight as u64 }
     }
 
     #[inline]
@@ -55,7 +63,27 @@ impl Granted {
 
     #[inline]
     pub(super) const fn partition(self) -> u16 {
-        (self.share >> 32) as u16
+        (self.share >> PARTITION_SHIFT) as u16
+    }
+
+    #[inline]
+    const fn outcome(self) -> Outcome {
+        match (self.share >> OUTCOME_SHIFT) & 3 {
+            0 => Outcome::Ignore,
+            1 => Outcome::Success,
+            _ => Outcome::Overload,
+        }
+    }
+
+    #[inline]
+    const fn ended(self, outcome: Outcome) -> Self {
+        let bits = match outcome {
+            Outcome::Success => 1,
+            Outcome::Overload => 2,
+            // What a permit that is merely dropped comes back with.
+            _ => 0,
+        };
+        Self { share: self.share | bits << OUTCOME_SHIFT, ..self }
     }
 }
 
@@ -67,8 +95,6 @@ impl Permit {
             _holder: super::misuse::Holder::new(&core, site),
             core,
             granted,
-            outcome: Outcome::Ignore,
-            nesting: None,
             site,
         }
     }
@@ -80,14 +106,40 @@ impl Permit {
         site: Site,
     ) -> Self {
         let mut permit = Self::new(core, granted, site);
-        permit.nesting = Some(Box::new(nesting));
+        permit.set_nesting(nesting);
         permit
+    }
+
+    pub(super) const fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(super) const fn site(&self) -> Site {
+        self.site
+    }
+
+    /// As it was granted, and what it has to do with others, if anything.
+    #[inline]
+    pub(super) fn take_nesting(&mut self) -> (Granted, Option<Nesting>) {
+        let share = self.granted.share;
+        if share & NESTED == 0 {
+            return (self.granted, None);
+        }
+        let (at, nesting) = self.core.take_nesting(self.granted.at);
+        self.granted = Granted { at, share: share & !NESTED };
+        (self.granted, Some(nesting))
+    }
+
+    /// Puts aside what nearly no permit has.
+    pub(super) fn set_nesting(&mut self, nesting: Nesting) {
+        let Granted { at, share } = self.granted;
+        self.granted = Granted { at: self.core.keep_nesting(at, nesting), share: share | NESTED };
     }
 
     /// Gives the permit back and says how the operation ended.
     #[inline]
     pub fn complete(mut self, outcome: Outcome) {
-        self.outcome = outcome;
+        self.granted = self.granted.ended(outcome);
     }
 
     /// How many permits this one counts for.
@@ -122,7 +174,7 @@ impl Permit {
     /// [`scope`](Self::scope) does it for the others.
     #[inline]
     pub fn enter(&mut self) -> Entered<'_> {
-        Entered::new(&self.core, self.granted, &mut self.nesting, self.site)
+        Entered::new(self)
     }
 }
 
@@ -130,9 +182,10 @@ impl Permit {
 impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
-        match self.nesting.take() {
-            None => self.core.release(self.granted, 0, self.outcome),
-            Some(nesting) => nesting.end(&self.core, self.granted, self.outcome),
+        let outcome = self.granted.outcome();
+        match self.take_nesting() {
+            (granted, None) => self.core.release(granted, 0, outcome),
+            (granted, Some(nesting)) => nesting.end(&self.core, granted, outcome),
         }
     }
 }
