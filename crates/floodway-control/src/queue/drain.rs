@@ -3,32 +3,40 @@
 use std::time::Duration;
 
 /// The mean interval between grants while somebody waits.
+///
+/// In whole nanoseconds: this runs under the queue's lock, once per grant.
 #[derive(Debug, Default)]
 pub(super) struct Drain {
     last_grant: Option<Duration>,
-    interval: Option<f64>,
+    /// 0 while unknown.
+    mean_nanos: u64,
 }
 
 impl Drain {
-    /// An exponential mean over about the last sixteen grants: enough to smooth single slow
+    /// The weight of a new interval in the exponential mean is 1/16: enough to smooth single slow
     /// operations, few enough to follow a limit that moves.
-    const WEIGHT: f64 = 1.0 / 16.0;
+    const SHIFT: u32 = 4;
 
     pub(super) fn note_grant(&mut self, now: Duration, weight: u32) {
-        if let Some(last) = self.last_grant.replace(now) {
-            let interval = now.saturating_sub(last).as_secs_f64() / f64::from(weight.max(1));
-            let mean = self.interval.get_or_insert(interval);
-            *mean += Self::WEIGHT * (interval - *mean);
+        let Some(last) = self.last_grant.replace(now) else {
+            return;
+        };
+        let nanos = u64::try_from(now.saturating_sub(last).as_nanos()).unwrap_or(u64::MAX);
+        let interval = if weight > 1 { nanos / u64::from(weight) } else { nanos };
+        self.mean_nanos = match self.mean_nanos {
+            0 => interval,
+            mean => mean - (mean >> Self::SHIFT) + (interval >> Self::SHIFT),
         }
+        .max(1);
     }
 
     /// Nobody waits: the time until the next grant will say nothing.
-    pub(super) fn pause(&mut self) {
+    pub(super) const fn pause(&mut self) {
         self.last_grant = None;
     }
 
     /// The mean interval between grants of one permit, if two waiters have followed each other.
     pub(super) fn interval(&self) -> Option<Duration> {
-        self.interval.map(Duration::from_secs_f64)
+        (self.mean_nanos > 0).then(|| Duration::from_nanos(self.mean_nanos))
     }
 }

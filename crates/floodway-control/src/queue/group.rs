@@ -30,8 +30,19 @@ impl Group {
         }
     }
 
+    /// The only level that has waiters, if there is one: nearly always, and then there is nothing
+    /// to weigh.
+    fn only(&self) -> Option<usize> {
+        let mut waiting = (0..Priority::COUNT).filter(|level| self.lines[*level].len > 0);
+        let first = waiting.next()?;
+        waiting.next().is_none().then_some(first)
+    }
+
     /// The level whose turn it is; `weight` gives that of the waiter that it would send.
     pub(super) fn level(&self, weight: impl Fn(usize) -> u32) -> Option<usize> {
+        if let Some(only) = self.only() {
+            return Some(only);
+        }
         let waiting = |level: &usize| self.lines[*level].len > 0;
         let due = (0..Priority::COUNT)
             .filter(waiting)
@@ -52,6 +63,10 @@ impl Group {
         weight: u32,
         guarantees: &[f64; Priority::COUNT],
     ) {
+        // Alone, a level earns no more than it spends.
+        if self.only().is_some() {
+            return;
+        }
         let weight = f64::from(weight);
         for ((earned, line), guarantee) in self.earned.iter_mut().zip(&self.lines).zip(guarantees) {
             if line.len > 0 {
