@@ -14,6 +14,8 @@ pub(super) struct Group {
     pub(super) lines: [Line; Priority::COUNT],
     pub(super) codel: [CoDel; Priority::COUNT],
     earned: [f64; Priority::COUNT],
+    /// What the whole partition has earned by its share of the grants.
+    pub(super) credit: f64,
     pub(super) len: usize,
     /// The part of the limit and of the queue that this partition can count on, 0 to 1.
     pub(super) guarantee: f64,
@@ -25,6 +27,7 @@ impl Group {
             lines: Default::default(),
             codel: Default::default(),
             earned: Default::default(),
+            credit: 0.0,
             len: 0,
             guarantee,
         }
@@ -61,8 +64,11 @@ impl Group {
         self.earned[served] = (self.earned[served] - weight).max(0.0);
     }
 
-    /// A level that nobody waits in earns nothing for later.
+    /// Where nobody waits, nothing is earned for later.
     pub(super) fn forget_if_empty(&mut self, level: usize) {
+        if self.len == 0 {
+            self.credit = 0.0;
+        }
         if self.lines[level].len == 0 {
             self.earned[level] = 0.0;
         }

@@ -1,6 +1,6 @@
 //! The wait queue: bounded by length and deadline, ordered by class and discipline.
 
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 use slab::Slab;
 
@@ -81,8 +81,10 @@ pub enum Verdict {
 /// Rules of precedence, in this order:
 ///
 /// 1. A partition below its guaranteed part of the limit goes first, the one that is farthest
-///    below before others; if there is none, the partition with the waiter of the highest priority,
-///    and among equals the one that uses least of its part.
+///    below before others. If there is none, one whose next waiter is heavier than what is left of
+///    its part (which may be less than one permit), once it has earned as much by its share of the
+///    grants. Else the partition with the waiter of the highest priority, and among equals the one
+///    that uses least of its part.
 /// 2. Within a partition, the higher priority, except that a lower one which has not had its
 ///    guaranteed share of the grants goes first.
 /// 3. Within a priority, the [`Discipline`].
@@ -314,24 +316,33 @@ impl<T> WaitQueue<T> {
         if let [only] = self.groups.as_slice() {
             return Some(only);
         }
-        // How much of its part a partition would use with its next waiter; at most 1 is its right.
-        let used = |index: usize| {
-            let group = &self.groups[index];
-            let part = group.guarantee * f64::from(limit);
-            f64::from(in_use(index) + weight(group)) / part.max(f64::MIN_POSITIVE)
-        };
         let waiting = (0..self.groups.len()).filter(|index| self.groups[*index].len > 0);
         waiting
-            .map(|index| (index, used(index)))
-            .min_by(|(a, used_a), (b, used_b)| {
-                let (owed_a, owed_b) = (*used_a <= 1.0, *used_b <= 1.0);
-                let by_priority = || self.groups[*a].highest().cmp(&self.groups[*b].highest());
-                owed_b
-                    .cmp(&owed_a)
-                    .then_with(|| if owed_a { std::cmp::Ordering::Equal } else { by_priority() })
-                    .then_with(|| used_a.total_cmp(used_b))
+            .map(|index| {
+                let group = &self.groups[index];
+                let weight = f64::from(weight(group));
+                let in_use = f64::from(in_use(index));
+                // Parts are fractions that rarely add up to whole permits exactly.
+                let part = group.guarantee * f64::from(limit) + 1e-6;
+                let claim = if in_use + weight <= part {
+                    Claim::Part
+                } else if in_use < part - 2e-6 && group.credit >= weight {
+                    Claim::Share
+                } else {
+                    Claim::None
+                };
+                (index, claim, (in_use + weight) / part)
             })
-            .map(|(index, _)| &self.groups[index])
+            .min_by(|(a, claim_a, used_a), (b, claim_b, used_b)| {
+                let (a, b) = (&self.groups[*a], &self.groups[*b]);
+                let within = match claim_a {
+                    Claim::Part => Ordering::Equal,
+                    Claim::Share => b.credit.total_cmp(&a.credit),
+                    Claim::None => a.highest().cmp(&b.highest()),
+                };
+                claim_a.cmp(claim_b).then(within).then(used_a.total_cmp(used_b))
+            })
+            .map(|(index, ..)| &self.groups[index])
     }
 
     /// What to do with the waiter whose turn has come, now that there is room for it.
@@ -354,6 +365,13 @@ impl<T> WaitQueue<T> {
         let Slot { class, weight, since, .. } = self.slots[ticket.0];
         let group = &mut self.groups[usize::from(class.partition)];
         group.charge(class.priority.index(), weight, &self.config.guarantees);
+        if self.groups.len() > 1 {
+            for group in self.groups.iter_mut().filter(|group| group.len > 0) {
+                group.credit += group.guarantee * f64::from(weight);
+            }
+            let served = &mut self.groups[usize::from(class.partition)];
+            served.credit = (served.credit - f64::from(weight)).max(0.0);
+        }
         self.drain.note_grant(now, weight);
         self.leave(ticket);
         now.saturating_sub(since)
@@ -425,6 +443,16 @@ impl<T> WaitQueue<T> {
             }
         }
     }
+}
+
+/// What a partition with waiters can say for itself, the strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Claim {
+    /// Its next waiter fits into its part of the limit.
+    Part,
+    /// It has less than its part and has earned its turn by its share of the grants.
+    Share,
+    None,
 }
 
 fn is_current<T>(slots: &Slab<Slot<T>>, ticket: Ticket, stamp: u64) -> bool {
