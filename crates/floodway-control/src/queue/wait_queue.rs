@@ -223,8 +223,10 @@ impl<T> WaitQueue<T> {
     ///
     /// In a queue that serves the newest first, the oldest of the same class, who would be served
     /// last. Otherwise the newest of the lowest priority that has more than its guaranteed part of
-    /// the queue, if that is below the newcomer's or the newcomer's has less than its own. With
-    /// partitions, those that have more than their part make room for those that have less.
+    /// the queue, if that is below the newcomer's or the newcomer's has less than its own. That part
+    /// is one place at least, in a queue with more places than there are priorities. With
+    /// partitions, those that have more than their part make room for those that have less, and
+    /// nobody takes a place that is part of another's.
     #[must_use]
     pub fn displaced_by(&self, now: Duration, class: Class) -> Option<Ticket> {
         let own = usize::from(class.partition);
@@ -240,19 +242,33 @@ impl<T> WaitQueue<T> {
             let lowest = self.groups[fullest].lines.iter().rfind(|line| line.len > 0)?;
             return self.last_served(now, lowest);
         }
+        let open = |index: &usize, level: usize| {
+            let group = &self.groups[*index];
+            group.lines[level].len > 0 && (*index == own || excess(group) > 0.0)
+        };
         let level = class.priority.index();
         let waiting = |level: usize| self.groups.iter().map(|g| g.lines[level].len).sum::<usize>();
-        let share = |level: usize| waiting(level) as f64 - room(self.config.guarantees[level]);
-        let victim =
-            (0..Priority::COUNT).rev().find(|level| waiting(*level) > 0 && share(*level) > 0.0)?;
+        let share = |level: usize| waiting(level) as f64 - self.places(level);
+        let victim = (0..Priority::COUNT).rev().find(|level| {
+            share(*level) > 0.0 && (0..self.groups.len()).any(|index| open(&index, *level))
+        })?;
         if victim > level || (victim != level && share(level) <= -1.0) {
             let group = (0..self.groups.len())
-                .filter(|index| self.groups[*index].lines[victim].len > 0)
+                .filter(|index| open(index, victim))
                 .max_by(|a, b| excess(&self.groups[*a]).total_cmp(&excess(&self.groups[*b])))?;
             return self.last_served(now, &self.groups[group].lines[victim]);
         }
         let line = &self.groups[own].lines[level];
         (self.is_newest_first(now)).then(|| line.oldest.map(Ticket)).flatten()
+    }
+
+    /// How many places of the queue are guaranteed to a priority.
+    fn places(&self, level: usize) -> f64 {
+        let (share, capacity) = (self.config.guarantees[level], self.config.capacity);
+        let places = share * capacity as f64;
+        // Less than one place would be none: whoever waits would be displaced before it has earned
+        // its turn.
+        if share > 0.0 && capacity > Priority::COUNT { places.max(1.0) } else { places }
     }
 
     /// Who of a line would be served last.
