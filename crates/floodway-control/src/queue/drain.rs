@@ -22,12 +22,19 @@ impl Drain {
         }
     }
 
+    /// Somebody begins to wait: the time until the first grant counts too. Else a queue that never
+    /// holds more than one would never correct what was measured in a bad time, and that may be
+    /// why it holds no more.
+    pub(super) fn resume(&mut self, now: Duration) {
+        self.last_grant = Some(now);
+    }
+
     /// Nobody waits: the time until the next grant will say nothing.
     pub(super) fn pause(&mut self) {
         self.last_grant = None;
     }
 
-    /// The mean interval between grants of one permit, if two waiters have followed each other.
+    /// The mean interval between grants of one permit, if any was waited for.
     pub(super) fn interval(&self) -> Option<Duration> {
         self.interval.map(Duration::from_secs_f64)
     }

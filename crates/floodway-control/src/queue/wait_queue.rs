@@ -201,14 +201,20 @@ impl<T> WaitQueue<T> {
         None
     }
 
-    /// How many are served before a newcomer of `class`, apart from guaranteed shares.
+    /// How many are served before a newcomer of `class`.
     #[must_use]
     pub fn ahead_of(&self, now: Duration, class: Class) -> usize {
         let newest_first = self.is_newest_first(now);
+        let level = class.priority.index();
+        let share = self.config.guarantees[level];
         let ahead_in = |group: &Group| -> usize {
-            let level = class.priority.index();
             let higher: usize = group.lines[..level].iter().map(|line| line.len).sum();
-            higher + if newest_first { 0 } else { group.lines[level].len }
+            let equal = if newest_first { 0 } else { group.lines[level].len };
+            if share <= 0.0 {
+                return higher + equal;
+            }
+            // At worst its level has nothing but its guaranteed share of the grants.
+            (higher + equal).min(((equal + 1) as f64 / share) as usize)
         };
         let all: usize = self.groups.iter().map(ahead_in).sum();
         let own = &self.groups[usize::from(class.partition)];
@@ -294,6 +300,9 @@ impl<T> WaitQueue<T> {
         let group = &mut self.groups[usize::from(request.class.partition)];
         group.lines[request.class.priority.index()].append(&mut self.slots, index);
         group.len += 1;
+        if self.len == 0 {
+            self.drain.resume(now);
+        }
         self.len += 1;
         self.filled_since.get_or_insert(now);
         let slots = &self.slots;
