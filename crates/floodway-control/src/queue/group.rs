@@ -64,13 +64,15 @@ impl Group {
         self.earned[served] = (self.earned[served] - weight).max(0.0);
     }
 
-    /// Where nobody waits, nothing is earned for later.
+    /// Where nobody waits, nothing is earned for later. Up to one permit stays that was earned by
+    /// those who waited: else a level whose waiters leave after a moment, as those with short
+    /// deadlines do, would never have earned a turn.
     pub(super) fn forget_if_empty(&mut self, level: usize) {
         if self.len == 0 {
             self.credit = 0.0;
         }
         if self.lines[level].len == 0 {
-            self.earned[level] = 0.0;
+            self.earned[level] = self.earned[level].min(1.0);
         }
     }
 }

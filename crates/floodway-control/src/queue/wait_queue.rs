@@ -189,8 +189,10 @@ impl<T> WaitQueue<T> {
         }
         let ahead = self.ahead_of(now, request.class);
         // Alone it may wait, whatever was measured earlier: else an estimate from a bad time
-        // would keep everybody out and never be corrected.
+        // would keep everybody out and never be corrected. So may the only one of a level with a
+        // guaranteed share, which is earned by waiting.
         if ahead > 0
+            && !self.is_first_of_share(request.class)
             && let Some(interval) = self.drain.interval()
         {
             let wait = interval.saturating_mul(u32::try_from(ahead + 1).unwrap_or(u32::MAX));
@@ -199,6 +201,12 @@ impl<T> WaitQueue<T> {
             }
         }
         None
+    }
+
+    fn is_first_of_share(&self, class: Class) -> bool {
+        let level = class.priority.index();
+        self.config.guarantees[level] > 0.0
+            && self.groups[usize::from(class.partition)].lines[level].len == 0
     }
 
     /// How many are served before a newcomer of `class`.

@@ -37,9 +37,11 @@ fn a_deadline_that_cannot_be_met_is_refused_on_arrival() {
 fn a_guaranteed_share_is_not_refused_because_of_those_who_do_not_count_against_it() {
     let mut line = measured(Discipline::Fifo);
     (0..7).for_each(|_| drop(line.normal(300, &["more"])));
-    // Nine are ahead, but one in four grants is its own.
+    // The first may always wait. The second has ten ahead, but one in four grants is its own.
+    assert_eq!(line.queue.refusal(ms(300), &ask(0, Low, 1)), None);
+    line.join(300, "low", ask(0, Low, 1));
     assert_eq!(line.queue.refusal(ms(300), &ask(0, Normal, 1)), None);
-    assert_eq!(line.queue.ahead_of(ms(300), ask(0, Low, 1).class), 4);
+    assert_eq!(line.queue.ahead_of(ms(300), ask(0, Low, 1).class), 8);
     line.normal(300, &["one too many"]);
     assert_eq!(line.queue.refusal(ms(300), &ask(0, Normal, 1)), Some(Refusal::Unmeetable));
     assert_eq!(line.queue.refusal(ms(300), &ask(0, Low, 1)), None);
