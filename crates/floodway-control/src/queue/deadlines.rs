@@ -18,6 +18,7 @@ const SWEEP_ABOVE: usize = 64;
 impl Deadlines {
     /// Adds a deadline; `current` says whether an entry still stands for a waiter, of whom there
     /// are `waiting`.
+    #[inline]
     pub(super) fn push(
         &mut self,
         deadline: Duration,
@@ -33,6 +34,7 @@ impl Deadlines {
     }
 
     /// The earliest deadline of somebody who still waits.
+    #[inline]
     pub(super) fn first(
         &mut self,
         current: impl Fn(Ticket, u64) -> bool,

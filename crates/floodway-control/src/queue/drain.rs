@@ -17,6 +17,7 @@ impl Drain {
     /// operations, few enough to follow a limit that moves.
     const SHIFT: u32 = 4;
 
+    #[inline]
     pub(super) fn note_grant(&mut self, now: Duration, weight: u32) {
         let Some(last) = self.last_grant.replace(now) else {
             return;
@@ -30,12 +31,22 @@ impl Drain {
         .max(1);
     }
 
+    /// Somebody begins to wait: the time until the first grant counts too. Else a queue that never
+    /// holds more than one would never correct what was measured in a bad time, and that may be
+    /// why it holds no more.
+    #[inline]
+    pub(super) fn resume(&mut self, now: Duration) {
+        self.last_grant = Some(now);
+    }
+
     /// Nobody waits: the time until the next grant will say nothing.
+    #[inline]
     pub(super) const fn pause(&mut self) {
         self.last_grant = None;
     }
 
-    /// The mean interval between grants of one permit, if two waiters have followed each other.
+    /// The mean interval between grants of one permit, if any was waited for.
+    #[inline]
     pub(super) fn interval(&self) -> Option<Duration> {
         (self.mean_nanos > 0).then(|| Duration::from_nanos(self.mean_nanos))
     }

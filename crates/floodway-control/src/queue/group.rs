@@ -14,6 +14,8 @@ pub(super) struct Group {
     pub(super) lines: [Line; Priority::COUNT],
     pub(super) codel: [CoDel; Priority::COUNT],
     earned: [f64; Priority::COUNT],
+    /// What the whole partition has earned by its share of the grants.
+    pub(super) credit: f64,
     pub(super) len: usize,
     /// The part of the limit and of the queue that this partition can count on, 0 to 1.
     pub(super) guarantee: f64,
@@ -25,6 +27,7 @@ impl Group {
             lines: Default::default(),
             codel: Default::default(),
             earned: Default::default(),
+            credit: 0.0,
             len: 0,
             guarantee,
         }
@@ -32,6 +35,7 @@ impl Group {
 
     /// The only level that has waiters, if there is one: nearly always, and then there is nothing
     /// to weigh.
+    #[inline]
     fn only(&self) -> Option<usize> {
         let mut waiting = (0..Priority::COUNT).filter(|level| self.lines[*level].len > 0);
         let first = waiting.next()?;
@@ -39,6 +43,7 @@ impl Group {
     }
 
     /// The level whose turn it is; `weight` gives that of the waiter that it would send.
+    #[inline]
     pub(super) fn level(&self, weight: impl Fn(usize) -> u32) -> Option<usize> {
         if let Some(only) = self.only() {
             return Some(only);
@@ -52,11 +57,13 @@ impl Group {
     }
 
     /// The highest level that has waiters.
+    #[inline]
     pub(super) fn highest(&self) -> Option<usize> {
         (0..Priority::COUNT).find(|level| self.lines[*level].len > 0)
     }
 
     /// Books a grant of `weight` to `served`, before it leaves its line.
+    #[inline]
     pub(super) fn charge(
         &mut self,
         served: usize,
@@ -76,10 +83,16 @@ impl Group {
         self.earned[served] = (self.earned[served] - weight).max(0.0);
     }
 
-    /// A level that nobody waits in earns nothing for later.
+    /// Where nobody waits, nothing is earned for later. Up to one permit stays that was earned by
+    /// those who waited: else a level whose waiters leave after a moment, as those with short
+    /// deadlines do, would never have earned a turn.
+    #[inline]
     pub(super) fn forget_if_empty(&mut self, level: usize) {
+        if self.len == 0 {
+            self.credit = 0.0;
+        }
         if self.lines[level].len == 0 {
-            self.earned[level] = 0.0;
+            self.earned[level] = self.earned[level].min(1.0);
         }
     }
 }

@@ -13,6 +13,7 @@ pub(super) struct Line {
 }
 
 impl Line {
+    #[inline]
     pub(super) fn append<T>(&mut self, slots: &mut Slab<Slot<T>>, index: usize) {
         slots[index].older = self.newest;
         match self.newest {
@@ -23,6 +24,7 @@ impl Line {
         self.len += 1;
     }
 
+    #[inline]
     pub(super) fn unlink<T>(&mut self, slots: &mut Slab<Slot<T>>, index: usize) {
         let (older, newer) = (slots[index].older.take(), slots[index].newer.take());
         match older {

@@ -1,6 +1,6 @@
 //! The wait queue: bounded by length and deadline, ordered by class and discipline.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{cmp::Ordering, num::NonZeroUsize, time::Duration};
 
 use slab::Slab;
 
@@ -92,8 +92,10 @@ pub enum Verdict {
 /// Rules of precedence, in this order:
 ///
 /// 1. A partition below its guaranteed part of the limit goes first, the one that is farthest
-///    below before others; if there is none, the partition with the waiter of the highest priority,
-///    and among equals the one that uses least of its part.
+///    below before others. If there is none, one whose next waiter is heavier than what is left of
+///    its part (which may be less than one permit), once it has earned as much by its share of the
+///    grants. Else the partition with the waiter of the highest priority, and among equals the one
+///    that uses least of its part.
 /// 2. Within a partition, the higher priority, except that a lower one which has not had its
 ///    guaranteed share of the grants goes first.
 /// 3. Within a priority, the [`Discipline`].
@@ -198,8 +200,10 @@ impl<T> WaitQueue<T> {
         }
         let ahead = self.ahead_of(now, request.class);
         // Alone it may wait, whatever was measured earlier: else an estimate from a bad time
-        // would keep everybody out and never be corrected.
+        // would keep everybody out and never be corrected. So may the only one of a level with a
+        // guaranteed share, which is earned by waiting.
         if ahead > 0
+            && !self.is_first_of_share(request.class)
             && let Some(interval) = self.drain.interval()
         {
             let wait = interval.saturating_mul(u32::try_from(ahead + 1).unwrap_or(u32::MAX));
@@ -210,14 +214,26 @@ impl<T> WaitQueue<T> {
         None
     }
 
-    /// How many are served before a newcomer of `class`, apart from guaranteed shares.
+    fn is_first_of_share(&self, class: Class) -> bool {
+        let level = class.priority.index();
+        self.config.guarantees[level] > 0.0
+            && self.groups[usize::from(class.partition)].lines[level].len == 0
+    }
+
+    /// How many are served before a newcomer of `class`.
     #[must_use]
     pub fn ahead_of(&self, now: Duration, class: Class) -> usize {
         let newest_first = self.is_newest_first(now);
+        let level = class.priority.index();
+        let share = self.config.guarantees[level];
         let ahead_in = |group: &Group| -> usize {
-            let level = class.priority.index();
             let higher: usize = group.lines[..level].iter().map(|line| line.len).sum();
-            higher + if newest_first { 0 } else { group.lines[level].len }
+            let equal = if newest_first { 0 } else { group.lines[level].len };
+            if share <= 0.0 {
+                return higher + equal;
+            }
+            // At worst its level has nothing but its guaranteed share of the grants.
+            (higher + equal).min(((equal + 1) as f64 / share) as usize)
         };
         let all: usize = self.groups.iter().map(ahead_in).sum();
         let own = &self.groups[usize::from(class.partition)];
@@ -232,8 +248,10 @@ impl<T> WaitQueue<T> {
     ///
     /// In a queue that serves the newest first, the oldest of the same class, who would be served
     /// last. Otherwise the newest of the lowest priority that has more than its guaranteed part of
-    /// the queue, if that is below the newcomer's or the newcomer's has less than its own. With
-    /// partitions, those that have more than their part make room for those that have less.
+    /// the queue, if that is below the newcomer's or the newcomer's has less than its own. That part
+    /// is one place at least, in a queue with more places than there are priorities. With
+    /// partitions, those that have more than their part make room for those that have less, and
+    /// nobody takes a place that is part of another's.
     #[must_use]
     pub fn displaced_by(&self, now: Duration, class: Class) -> Option<Ticket> {
         let own = usize::from(class.partition);
@@ -249,19 +267,33 @@ impl<T> WaitQueue<T> {
             let lowest = self.groups[fullest].lines.iter().rfind(|line| line.len > 0)?;
             return self.last_served(now, lowest);
         }
+        let open = |index: &usize, level: usize| {
+            let group = &self.groups[*index];
+            group.lines[level].len > 0 && (*index == own || excess(group) > 0.0)
+        };
         let level = class.priority.index();
         let waiting = |level: usize| self.groups.iter().map(|g| g.lines[level].len).sum::<usize>();
-        let share = |level: usize| waiting(level) as f64 - room(self.config.guarantees[level]);
-        let victim =
-            (0..Priority::COUNT).rev().find(|level| waiting(*level) > 0 && share(*level) > 0.0)?;
+        let share = |level: usize| waiting(level) as f64 - self.places(level);
+        let victim = (0..Priority::COUNT).rev().find(|level| {
+            share(*level) > 0.0 && (0..self.groups.len()).any(|index| open(&index, *level))
+        })?;
         if victim > level || (victim != level && share(level) <= -1.0) {
             let group = (0..self.groups.len())
-                .filter(|index| self.groups[*index].lines[victim].len > 0)
+                .filter(|index| open(index, victim))
                 .max_by(|a, b| excess(&self.groups[*a]).total_cmp(&excess(&self.groups[*b])))?;
             return self.last_served(now, &self.groups[group].lines[victim]);
         }
         let line = &self.groups[own].lines[level];
         (self.is_newest_first(now)).then(|| line.oldest.map(Ticket::at)).flatten()
+    }
+
+    /// How many places of the queue are guaranteed to a priority.
+    fn places(&self, level: usize) -> f64 {
+        let (share, capacity) = (self.config.guarantees[level], self.config.capacity);
+        let places = share * capacity as f64;
+        // Less than one place would be none: whoever waits would be displaced before it has earned
+        // its turn.
+        if share > 0.0 && capacity > Priority::COUNT { places.max(1.0) } else { places }
     }
 
     /// Who of a line would be served last.
@@ -287,6 +319,9 @@ impl<T> WaitQueue<T> {
         let group = &mut self.groups[usize::from(request.class.partition)];
         group.lines[request.class.priority.index()].append(&mut self.slots, index);
         group.len += 1;
+        if self.len == 0 {
+            self.drain.resume(now);
+        }
         self.len += 1;
         self.filled_since.get_or_insert(now);
         let slots = &self.slots;
@@ -307,9 +342,12 @@ impl<T> WaitQueue<T> {
             if newest_first { line.newest } else { line.oldest }
         };
         let weight = |group: &Group, level| head(group, level).map_or(0, |i| self.slots[i].weight);
-        let group = self.next_group(limit, in_use, |group: &Group| {
-            group.level(|level| weight(group, level)).map_or(0, |level| weight(group, level))
-        })?;
+        let group = match self.groups.as_slice() {
+            [only] => Some(only),
+            _ => self.next_group(limit, in_use, |group: &Group| {
+                group.level(|level| weight(group, level)).map_or(0, |level| weight(group, level))
+            }),
+        }?;
         let level = group.level(|level| weight(group, level))?;
         let index = head(group, level)?;
         let slot = &self.slots[index];
@@ -322,27 +360,33 @@ impl<T> WaitQueue<T> {
         in_use: impl Fn(usize) -> u32,
         weight: impl Fn(&Group) -> u32,
     ) -> Option<&Group> {
-        if let [only] = self.groups.as_slice() {
-            return Some(only);
-        }
-        // How much of its part a partition would use with its next waiter; at most 1 is its right.
-        let used = |index: usize| {
-            let group = &self.groups[index];
-            let part = group.guarantee * f64::from(limit);
-            f64::from(in_use(index) + weight(group)) / part.max(f64::MIN_POSITIVE)
-        };
         let waiting = (0..self.groups.len()).filter(|index| self.groups[*index].len > 0);
         waiting
-            .map(|index| (index, used(index)))
-            .min_by(|(a, used_a), (b, used_b)| {
-                let (owed_a, owed_b) = (*used_a <= 1.0, *used_b <= 1.0);
-                let by_priority = || self.groups[*a].highest().cmp(&self.groups[*b].highest());
-                owed_b
-                    .cmp(&owed_a)
-                    .then_with(|| if owed_a { std::cmp::Ordering::Equal } else { by_priority() })
-                    .then_with(|| used_a.total_cmp(used_b))
+            .map(|index| {
+                let group = &self.groups[index];
+                let weight = f64::from(weight(group));
+                let in_use = f64::from(in_use(index));
+                // Parts are fractions that rarely add up to whole permits exactly.
+                let part = group.guarantee * f64::from(limit) + 1e-6;
+                let claim = if in_use + weight <= part {
+                    Claim::Part
+                } else if in_use < part - 2e-6 && group.credit >= weight {
+                    Claim::Share
+                } else {
+                    Claim::None
+                };
+                (index, claim, (in_use + weight) / part)
             })
-            .map(|(index, _)| &self.groups[index])
+            .min_by(|(a, claim_a, used_a), (b, claim_b, used_b)| {
+                let (a, b) = (&self.groups[*a], &self.groups[*b]);
+                let within = match claim_a {
+                    Claim::Part => Ordering::Equal,
+                    Claim::Share => b.credit.total_cmp(&a.credit),
+                    Claim::None => a.highest().cmp(&b.highest()),
+                };
+                claim_a.cmp(claim_b).then(within).then(used_a.total_cmp(used_b))
+            })
+            .map(|(index, ..)| &self.groups[index])
     }
 
     /// What to do with the waiter whose turn has come, now that there is room for it.
@@ -365,6 +409,13 @@ impl<T> WaitQueue<T> {
         let Slot { class, weight, since, .. } = self.slots[ticket.slot()];
         let group = &mut self.groups[usize::from(class.partition)];
         group.charge(class.priority.index(), weight, &self.config.guarantees);
+        if self.groups.len() > 1 {
+            for group in self.groups.iter_mut().filter(|group| group.len > 0) {
+                group.credit += group.guarantee * f64::from(weight);
+            }
+            let served = &mut self.groups[usize::from(class.partition)];
+            served.credit = (served.credit - f64::from(weight)).max(0.0);
+        }
         self.drain.note_grant(now, weight);
         self.leave(ticket);
         now.saturating_sub(since)
@@ -436,6 +487,16 @@ impl<T> WaitQueue<T> {
             }
         }
     }
+}
+
+/// What a partition with waiters can say for itself, the strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Claim {
+    /// Its next waiter fits into its part of the limit.
+    Part,
+    /// It has less than its part and has earned its turn by its share of the grants.
+    Share,
+    None,
 }
 
 fn is_current<T>(slots: &Slab<Slot<T>>, ticket: Ticket, stamp: u64) -> bool {

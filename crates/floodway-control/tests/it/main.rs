@@ -3,4 +3,5 @@
 mod controller;
 mod limit;
 mod pool;
+mod queue;
 mod window;

@@ -13,12 +13,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{
-    Permit,
-    core::Core,
-    misuse::Site,
-    permit::Granted,
-};
+use super::{Permit, core::Core, misuse::Site, permit::Granted};
 use crate::{
     Outcome,
     sync::{Mutex, PoisonError},

@@ -177,26 +177,22 @@ impl Core {
             let mut waiting = self.waiting();
             let watched = waiting.watch.is_some();
             let waiter = waiting.queue.payload_mut(ticket);
-            let known = waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker));
-            match waiter.fate {
-                Fate::Waiting if known => return (Fate::Waiting, watched),
-                Fate::Waiting => match fresh.take() {
-                    Some(fresh) => {
-                        let _old = waiter.waker.replace(fresh);
-                        drop(waiting);
-                        return (Fate::Waiting, watched);
-                    }
-                    None => {
-                        drop(waiting);
-                        fresh = Some(waker.clone());
-                    }
-                },
-                fate => {
-                    let _waiter = waiting.queue.free(ticket);
-                    drop(waiting);
-                    return (fate, watched);
-                }
+            if !matches!(waiter.fate, Fate::Waiting) {
+                let waiter = waiting.queue.free(ticket);
+                drop(waiting);
+                return (waiter.fate, watched);
             }
+            if waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+                return (Fate::Waiting, watched);
+            }
+            let Some(fresh) = fresh.take() else {
+                drop(waiting);
+                fresh = Some(waker.clone());
+                continue;
+            };
+            let _old = waiter.waker.replace(fresh);
+            drop(waiting);
+            return (Fate::Waiting, watched);
         }
     }
 
@@ -251,8 +247,9 @@ impl Core {
     /// Seals the fate of the waiter whose turn it is, if there is room for it. Returns whom to
     /// tell, and whether there may be more to do.
     fn settle_next(&self) -> Option<(Option<Waker>, bool)> {
-        let mut waiting = self.waiting();
+        // Before the lock, which is short compared with a look at the clock.
         let now = self.queue_time(Instant::now());
+        let mut waiting = self.waiting();
         let limit = self.state().limit();
         let Next { ticket, weight, class } =
             waiting.queue.next(now, limit, |partition| self.partitions.in_use(partition))?;
