@@ -56,6 +56,8 @@ pub(super) struct Loan {
 
 /// An operation that is being polled on this thread.
 struct Frame {
+    /// Which permit, by the address of its nesting, which stays where it is meanwhile.
+    permit: usize,
     /// Which limiter, by address: the permit keeps it alive.
     core: usize,
     granted: Granted,
@@ -90,8 +92,9 @@ impl<'a> Entered<'a> {
             (nesting.lends.take(), nesting.loan.as_ref().map(|loan| Arc::clone(&loan.lender)))
         });
         let core = Arc::as_ptr(core) as usize;
+        let permit = address(nesting);
         FRAMES.with_borrow_mut(|frames| {
-            frames.push(Frame { core, granted, lender, lends, site });
+            frames.push(Frame { permit, core, granted, lender, lends, site });
         });
         DEPTH.set(DEPTH.get() + 1);
         Self { nesting, _not_send: std::marker::PhantomData }
@@ -102,7 +105,12 @@ impl<'a> Entered<'a> {
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - 1);
-        let frame = FRAMES.with_borrow_mut(Vec::pop);
+        let permit = address(self.nesting);
+        // Nearly always the last; but nobody has to drop guards in the order of a stack.
+        let frame = FRAMES.with_borrow_mut(|frames| {
+            let position = frames.iter().rposition(|frame| frame.permit == permit)?;
+            Some(frames.remove(position))
+        });
         if let Some(lends) = frame.and_then(|frame| frame.lends) {
             self.nesting.get_or_insert_default().lends = Some(lends);
         }
@@ -113,6 +121,10 @@ impl fmt::Debug for Entered<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entered").finish_non_exhaustive()
     }
+}
+
+fn address(nesting: &Option<Box<Nesting>>) -> usize {
+    std::ptr::from_ref(nesting) as usize
 }
 
 /// Whether the calling code runs inside any permit.
