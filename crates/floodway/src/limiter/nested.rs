@@ -12,7 +12,14 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{core::Core, misuse::Site, permit::Granted};
+use super::{
+    cells::{LENT, NOT_LENT},
+    core::{Core, Want},
+    misuse::{self, Site},
+    mode::Mode,
+    permit::Granted,
+    rejected::RejectReason,
+};
 use crate::{
     Outcome,
     sync::{Mutex, PoisonError},
@@ -163,11 +170,43 @@ impl Loans {
     }
 
     /// How many permits there are to lend at most.
-    pub(super) const fn weight(&self) -> u32 {
+    const fn weight(&self) -> u32 {
         self.granted.weight()
     }
 
-    pub(super) fn try_borrow(self: &Arc<Self>, weight: u32) -> Option<(Granted, Nesting)> {
+    /// What can be lent at once, or why nothing is; neither if it may be waited for.
+    ///
+    /// While no limit is enforced nobody waits for themselves: what cannot be lent is taken from
+    /// the limiter.
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        want: Want,
+        outer: Site,
+        site: Site,
+    ) -> Result<(Granted, Option<Nesting>), Option<RejectReason>> {
+        let Want { weight, .. } = want;
+        let core = &self.core;
+        if weight == 0 {
+            return Err(Some(RejectReason::Weight));
+        }
+        if let Some((granted, nesting)) = self.try_borrow(weight) {
+            core.cells().nested.increment(LENT);
+            return Ok((granted, Some(nesting)));
+        }
+        if core.mode() != Mode::Enforce
+            && let Ok(granted) = core.try_acquire(want)
+        {
+            return Ok((granted, None));
+        }
+        if weight <= self.weight() {
+            return Err(None);
+        }
+        core.cells().nested.increment(NOT_LENT);
+        misuse::report_nested(core.name(), weight, self.weight(), outer, site);
+        Err(Some(RejectReason::Nested))
+    }
+
+    fn try_borrow(self: &Arc<Self>, weight: u32) -> Option<(Granted, Nesting)> {
         let permit = Arc::clone(&self.free).try_acquire_many_owned(weight).ok()?;
         self.book(weight, permit)
     }

@@ -73,14 +73,16 @@ impl Permit {
         }
     }
 
-    pub(super) fn borrowed(
+    /// A permit that was lent, if there is a `nesting`.
+    #[inline]
+    pub(super) fn nested(
         core: Arc<Core>,
         granted: Granted,
-        nesting: Nesting,
+        nesting: Option<Nesting>,
         site: Site,
     ) -> Self {
         let mut permit = Self::new(core, granted, site);
-        permit.nesting = Some(Box::new(nesting));
+        permit.nesting = nesting.map(Box::new);
         permit
     }
 
