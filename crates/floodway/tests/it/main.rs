@@ -13,5 +13,6 @@ mod pool;
 mod priority;
 mod queue;
 mod support;
+mod traps;
 mod watch;
 mod weight;
