@@ -23,6 +23,13 @@ struct Class {
     under_load: u32,
 }
 
+impl Class {
+    fn admit(&mut self, loaded: bool) {
+        self.admitted += 1;
+        self.under_load += u32::from(loaded);
+    }
+}
+
 /// Sends callers of each priority at a steady rate, per thousand of what the limiter can do, for
 /// `seconds`; what became of each priority.
 async fn overload(queue: Queue, seconds: u64, load: [u32; 4]) -> (Bench, [Class; 4]) {
@@ -64,11 +71,8 @@ async fn arrivals(
         let (limiter, classes) = (limiter.clone(), Rc::clone(&classes));
         spawn_local(async move {
             if let Ok(permit) = limiter.acquire_with(Acquire::new().priority(priority)).await {
-                let mut classes = classes.borrow_mut();
-                let class = &mut classes[priority.index()];
-                class.admitted += 1;
-                class.under_load += u32::from(Instant::now() < started + ms(seconds * 1_000));
-                drop(classes);
+                let loaded = Instant::now() < started + ms(seconds * 1_000);
+                classes.borrow_mut()[priority.index()].admit(loaded);
                 sleep(ms(HOLD - 5 + nth * 7 % 11)).await;
                 drop(permit);
             }

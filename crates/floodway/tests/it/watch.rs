@@ -18,6 +18,14 @@ fn within(bench: &Bench, millis: u64) -> Acquiring {
     bench.limiter.acquire_with(Acquire::new().deadline(Instant::now() + ms(millis)))
 }
 
+/// One that has joined the queue on `runtime`.
+fn queued(runtime: &Runtime, bench: &Bench, millis: u64) -> Acquiring {
+    let _entered = runtime.enter();
+    let mut waiting = within(bench, millis);
+    assert!(runtime.block_on(is_pending(&mut waiting)));
+    waiting
+}
+
 /// Refused after `millis` of the runtime's time and not before; hangs no longer than a minute.
 async fn check(waiting: Acquiring, started: Instant, millis: u64) {
     let refused = timeout(ms(60_000), waiting).await.expect("its deadline is kept").unwrap_err();
@@ -81,11 +89,7 @@ fn a_caller_on_another_runtime_keeps_its_own_deadline() {
     let (first, second) = (paused(), paused());
     let bench = first.block_on(async { Bench::new(long) });
     let _held = bench.take();
-    let mut watched = first.block_on(async {
-        let mut waiting = within(&bench, 50);
-        assert!(is_pending(&mut waiting).await);
-        waiting
-    });
+    let mut watched = queued(&first, &bench, 50);
     // Nobody drives the first runtime now, and with it the watch.
     second.block_on(async { check(within(&bench, 30), Instant::now(), 30).await });
     bench.check(1, 1, 1);
@@ -100,11 +104,7 @@ fn deadlines_are_kept_when_the_runtime_of_the_watch_is_gone() {
     let bench = first.block_on(async { Bench::new(long) });
     let _held = bench.take();
     // It starts the watch, and its runtime goes while others wait elsewhere.
-    let mut starter = first.block_on(async {
-        let mut waiting = within(&bench, 5_000);
-        assert!(is_pending(&mut waiting).await);
-        waiting
-    });
+    let mut starter = queued(&first, &bench, 5_000);
     second.block_on(async {
         let started = Instant::now();
         let mut waiting = within(&bench, 40);
@@ -116,8 +116,10 @@ fn deadlines_are_kept_when_the_runtime_of_the_watch_is_gone() {
     });
     // The starter looks after itself, on whatever runtime it is polled.
     second.block_on(async {
+        let started = Instant::now();
         let refused = timeout(ms(60_000), &mut starter).await.expect("in time").unwrap_err();
         assert_eq!(refused.reason, RejectReason::Deadline);
+        assert!(started.elapsed() < ms(10_000), "by a timer of its own");
     });
     bench.check(1, 1, 0);
 }
@@ -128,11 +130,7 @@ fn a_permit_goes_to_a_caller_on_another_runtime() {
     let (first, second) = (paused(), paused());
     let bench = first.block_on(async { Bench::new(long) });
     let held = bench.take();
-    let mut waiting = second.block_on(async {
-        let mut waiting = within(&bench, 1_000);
-        assert!(is_pending(&mut waiting).await);
-        waiting
-    });
+    let mut waiting = queued(&second, &bench, 1_000);
     first.block_on(async { drop(held) });
     let granted = second.block_on(async { outcome(&mut waiting).await });
     assert!(granted.expect("granted").is_ok());
