@@ -33,7 +33,7 @@ pub use self::{
     rejected::{RejectReason, Rejected},
     state::MAX_PERMITS,
 };
-use self::{cells::LENT, core::Core, misuse::Site};
+use self::{core::Core, misuse::Site};
 use crate::{LimitError, UnknownPartition};
 
 /// Lets a bounded number of operations run at once and the next few wait; refuses the rest.
@@ -146,19 +146,21 @@ impl Limiter {
         let want = request.want(self.partition);
         let site = Site::here();
         let core = &self.core;
-        if let Some((loans, _)) = nested::lender(core) {
-            if let Some((granted, nesting)) = loans.try_borrow(want.weight) {
-                core.cells().nested.increment(LENT);
-                return Ok(Permit::borrowed(Arc::clone(core), granted, nesting, site));
-            }
-            return Err(core.reject(RejectReason::Nested, want.priority));
-        }
-        if request.deadline.is_some_and(|deadline| deadline <= tokio::time::Instant::now()) {
+        if core.refuses_late(request.deadline) {
             return Err(core.reject(RejectReason::Deadline, want.priority));
         }
-        match core.try_acquire(want) {
-            Ok(granted) => Ok(Permit::new(Arc::clone(core), granted, site)),
-            Err(state) => Err(core.reject(state.refusal(want.weight), want.priority)),
+        let answer = match nested::lender(core) {
+            Some((loans, outer)) => loans
+                .ask(want, outer, site)
+                .map_err(|refused| refused.unwrap_or(RejectReason::NoPermit)),
+            None => core
+                .try_acquire(want)
+                .map(|granted| (granted, None))
+                .map_err(|state| state.refusal(want.weight)),
+        };
+        match answer {
+            Ok((granted, nesting)) => Ok(Permit::nested(Arc::clone(core), granted, nesting, site)),
+            Err(reason) => Err(core.reject(reason, want.priority)),
         }
     }
 

@@ -194,6 +194,40 @@ fn nothing_is_earned_while_nobody_waits() {
 }
 
 #[test]
+fn those_who_leave_after_a_moment_earn_their_level_one_turn_together() {
+    let guarantees = [0.0, 0.0, 0.0, 0.25];
+    let mut line = Line::new(QueueConfig { guarantees, ..CONFIG }, &[], 10);
+    for _ in 0..2 {
+        let ticket = line.join(0, "low", ask(0, Low, 1));
+        for _ in 0..2 {
+            line.join(0, "high", ask(0, High, 1));
+            assert_eq!(line.serve(0), "high");
+        }
+        line.queue.free(ticket);
+    }
+    line.join(0, "high", ask(0, High, 1));
+    line.join(0, "low", ask(0, Low, 1));
+    line.check(0, &["low", "high"]);
+}
+
+#[test]
+fn what_a_heavy_one_has_earned_is_not_for_those_after_it() {
+    let guarantees = [0.0, 0.0, 0.0, 0.5];
+    let mut line = Line::new(QueueConfig { guarantees, ..CONFIG }, &[], 10);
+    let heavy = line.join(0, "heavy", ask(0, Low, 10));
+    for _ in 0..12 {
+        line.join(0, "high", ask(0, High, 1));
+        assert_eq!(line.serve(0), "high");
+    }
+    line.queue.free(heavy);
+    for _ in 0..3 {
+        line.join(0, "high", ask(0, High, 1));
+        line.join(0, "low", ask(0, Low, 1));
+    }
+    line.check(0, &["low", "high", "low", "high", "low", "high"]);
+}
+
+#[test]
 fn a_heavy_waiter_is_not_overtaken_by_lighter_ones_of_its_class() {
     let mut line = Line::of(Discipline::Fifo);
     let heavy = line.join(0, "heavy", ask(0, Normal, 5));

@@ -14,9 +14,9 @@ use tokio::{
 };
 
 use super::{
-    cells::{LENT, NOT_LENT},
+    cells::LENT,
     core::{Admission, Alarm, Core, Want},
-    misuse::{self, Site},
+    misuse::Site,
     nested::{self, Nesting},
     permit::{Granted, Permit},
     queue::Fate,
@@ -125,8 +125,7 @@ impl Acquiring {
         self.rare = None;
         let core = self.core.take().expect("polled after completion");
         Poll::Ready(match answer {
-            Ok((granted, None)) => Ok(Permit::new(core, granted, self.site)),
-            Ok((granted, Some(nesting))) => Ok(Permit::borrowed(core, granted, nesting, self.site)),
+            Ok((granted, nesting)) => Ok(Permit::nested(core, granted, nesting, self.site)),
             Err(reason) => Err(core.reject(reason, self.want.priority)),
         })
     }
@@ -136,7 +135,7 @@ impl Acquiring {
     }
 
     fn ask(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
-        if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        if self.core().refuses_late(self.deadline) {
             return Poll::Ready(Err(RejectReason::Deadline));
         }
         if let Some((loans, outer)) = nested::lender(self.core()) {
@@ -155,19 +154,12 @@ impl Acquiring {
         context: &mut Context<'_>,
     ) -> Poll<Answer> {
         let core = Arc::clone(self.core());
+        match loans.ask(self.want, outer, self.site) {
+            Ok(answer) => return Poll::Ready(Ok(answer)),
+            Err(Some(reason)) => return Poll::Ready(Err(reason)),
+            Err(None) => {}
+        }
         let weight = self.want.weight;
-        if weight == 0 {
-            return Poll::Ready(Err(RejectReason::Weight));
-        }
-        if weight > loans.weight() {
-            core.cells().nested.increment(NOT_LENT);
-            misuse::report_nested(core.name(), weight, loans.weight(), outer, self.site);
-            return Poll::Ready(Err(RejectReason::Nested));
-        }
-        if let Some((granted, nesting)) = loans.try_borrow(weight) {
-            core.cells().nested.increment(LENT);
-            return Poll::Ready(Ok((granted, Some(nesting))));
-        }
         let latest = core.latest_deadline(self.deadline);
         let loans = Arc::clone(loans);
         let mut borrowing: Pin<Box<dyn Future<Output = Lent> + Send + Sync>> =

@@ -206,7 +206,7 @@ impl Core {
         let Want { weight, partition, .. } = want;
         self.partitions.add(partition, weight);
         if after.limit() == UNLIMITED {
-            self.note_shadow(after);
+            self.note_shadow(after, weight);
         }
         let at = match &self.cells.timings {
             None => 0,

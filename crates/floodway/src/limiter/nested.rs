@@ -13,7 +13,15 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Permit, core::Core, misuse::Site, permit::Granted};
+use super::{
+    Permit,
+    cells::{LENT, NOT_LENT},
+    core::{Core, Want},
+    misuse::{self, Site},
+    mode::Mode,
+    permit::Granted,
+    rejected::RejectReason,
+};
 use crate::{
     Outcome,
     sync::{Mutex, PoisonError},
@@ -56,28 +64,81 @@ pub(super) struct Loan {
 }
 
 /// An operation that is being polled on this thread.
+#[derive(Clone, Copy)]
 struct Frame {
+    /// Which permit, by address: it stays where it is meanwhile.
+    permit: usize,
     /// Which limiter, by address: the permit keeps it alive.
     core: usize,
     granted: Granted,
-    /// From whom the permit was borrowed itself.
-    lender: Option<Arc<Loans>>,
-    lends: Option<Arc<Loans>>,
     site: Site,
 }
 
+/// The permits that the code which runs on this thread is inside of, the innermost last.
+///
+/// A layer enters its permit at every poll, so this is an array that needs no destructor and no
+/// bookkeeping; who is deeper than it has room goes to `DEEPER`.
+struct Frames {
+    len: Cell<usize>,
+    frames: [Cell<Option<Frame>>; Self::ROOM],
+}
+
 thread_local! {
-    /// How many frames there are; apart, because it is read by every acquire.
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
-    static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
+    static FRAMES: Frames = const {
+        Frames { len: Cell::new(0), frames: [const { Cell::new(None) }; Frames::ROOM] }
+    };
+    static DEEPER: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
+    /// How many of the permits have lent or borrowed.
+    static NESTINGS: Cell<usize> = const { Cell::new(0) };
+    /// What they did, by the address of the permit.
+    static NESTED: RefCell<Vec<(usize, Nesting)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Frames {
+    const ROOM: usize = 8;
+
+    #[inline]
+    fn push(&self, frame: Frame) {
+        let len = self.len.get();
+        match self.frames.get(len) {
+            Some(place) => place.set(Some(frame)),
+            None => DEEPER.with_borrow_mut(|deeper| deeper.push(frame)),
+        }
+        self.len.set(len + 1);
+    }
+
+    fn at(&self, index: usize) -> Option<Frame> {
+        match self.frames.get(index) {
+            Some(place) => place.get(),
+            None => DEEPER.with_borrow(|deeper| deeper.get(index - Self::ROOM).copied()),
+        }
+    }
+
+    /// Nearly always the last; but nobody has to drop guards in the order of a stack.
+    #[inline]
+    fn remove(&self, permit: usize) {
+        let last = self.len.get() - 1;
+        match self.frames.get(last) {
+            Some(place) if place.get().is_some_and(|frame| frame.permit == permit) => {
+                self.len.set(last);
+            }
+            _ => self.remove_below(permit),
+        }
+    }
+
+    #[cold]
+    fn remove_below(&self, permit: usize) {
+        let all: Vec<_> = (0..self.len.get()).filter_map(|index| self.at(index)).collect();
+        self.len.set(0);
+        DEEPER.with_borrow_mut(Vec::clear);
+        all.into_iter().filter(|frame| frame.permit != permit).for_each(|frame| self.push(frame));
+    }
 }
 
 /// Lends a permit until dropped. Made by [`Permit::enter`].
 #[must_use = "nothing is lent once this is dropped"]
 pub struct Entered<'a> {
     permit: &'a mut Permit,
-    /// What it borrowed, to be put back.
-    loan: Option<Loan>,
     /// Frames belong to the thread.
     _not_send: PhantomData<*const ()>,
 }
@@ -86,26 +147,26 @@ impl<'a> Entered<'a> {
     #[inline]
     pub(super) fn new(permit: &'a mut Permit) -> Self {
         let (granted, nesting) = permit.take_nesting();
-        let Nesting { lends, loan } = nesting.unwrap_or_default();
-        let lender = loan.as_ref().map(|loan| Arc::clone(&loan.lender));
+        let address = address(permit);
+        if let Some(nesting) = nesting {
+            keep(address, nesting);
+        }
         let core = Arc::as_ptr(permit.core()) as usize;
-        FRAMES.with_borrow_mut(|frames| {
-            frames.push(Frame { core, granted, lender, lends, site: permit.site() });
-        });
-        DEPTH.set(DEPTH.get() + 1);
-        Self { permit, loan, _not_send: PhantomData }
+        let site = permit.site();
+        FRAMES.with(|frames| frames.push(Frame { permit: address, core, granted, site }));
+        Self { permit, _not_send: PhantomData }
     }
 }
 
-/// Takes the frame away again, with what was lent meanwhile.
+/// Takes the frame away again, and leaves with the permit what it has to do with others.
 impl Drop for Entered<'_> {
     #[inline]
     fn drop(&mut self) {
-        DEPTH.set(DEPTH.get() - 1);
-        let frame = FRAMES.with_borrow_mut(Vec::pop);
-        let nesting =
-            Nesting { lends: frame.and_then(|frame| frame.lends), loan: self.loan.take() };
-        if nesting.lends.is_some() || nesting.loan.is_some() {
+        let address = address(self.permit);
+        FRAMES.with(|frames| frames.remove(address));
+        if NESTINGS.get() > 0
+            && let Some(nesting) = take(address)
+        {
             self.permit.set_nesting(nesting);
         }
     }
@@ -117,10 +178,30 @@ impl fmt::Debug for Entered<'_> {
     }
 }
 
+fn address(permit: &Permit) -> usize {
+    std::ptr::from_ref(permit) as usize
+}
+
+#[cold]
+fn keep(permit: usize, nesting: Nesting) {
+    NESTED.with_borrow_mut(|nested| nested.push((permit, nesting)));
+    NESTINGS.set(NESTINGS.get() + 1);
+}
+
+#[cold]
+fn take(permit: usize) -> Option<Nesting> {
+    let nesting = NESTED.with_borrow_mut(|nested| {
+        let position = nested.iter().position(|(address, _)| *address == permit)?;
+        Some(nested.swap_remove(position).1)
+    })?;
+    NESTINGS.set(NESTINGS.get() - 1);
+    Some(nesting)
+}
+
 /// Whether the calling code runs inside any permit.
 #[inline]
 pub(super) fn is_inside() -> bool {
-    DEPTH.get() > 0
+    FRAMES.with(|frames| frames.len.get() > 0)
 }
 
 /// The permit of `core` inside which the calling code runs, if it does.
@@ -132,13 +213,16 @@ pub(super) fn lender(core: &Arc<Core>) -> Option<(Arc<Loans>, Site)> {
 #[cold]
 fn find_lender(core: &Arc<Core>) -> Option<(Arc<Loans>, Site)> {
     let address = Arc::as_ptr(core) as usize;
-    FRAMES.with_borrow_mut(|frames| {
-        let frame = frames.iter_mut().rev().find(|frame| frame.core == address)?;
-        let lends = frame
-            .lends
-            .get_or_insert_with(|| Loans::new(core, frame.granted, frame.lender.clone()));
-        Some((Arc::clone(lends), frame.site))
-    })
+    let frame = FRAMES.with(|frames| {
+        let mut all = (0..frames.len.get()).rev().filter_map(|index| frames.at(index));
+        all.find(|frame| frame.core == address)
+    })?;
+    let mut nesting = take(frame.permit).unwrap_or_default();
+    let lender = nesting.loan.as_ref().map(|loan| Arc::clone(&loan.lender));
+    let lends = nesting.lends.get_or_insert_with(|| Loans::new(core, frame.granted, lender));
+    let lends = Arc::clone(lends);
+    keep(frame.permit, nesting);
+    Some((lends, frame.site))
 }
 
 impl Loans {
@@ -153,11 +237,43 @@ impl Loans {
     }
 
     /// How many permits there are to lend at most.
-    pub(super) const fn weight(&self) -> u32 {
+    const fn weight(&self) -> u32 {
         self.granted.weight()
     }
 
-    pub(super) fn try_borrow(self: &Arc<Self>, weight: u32) -> Option<(Granted, Nesting)> {
+    /// What can be lent at once, or why nothing is; neither if it may be waited for.
+    ///
+    /// While no limit is enforced nobody waits for themselves: what cannot be lent is taken from
+    /// the limiter.
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        want: Want,
+        outer: Site,
+        site: Site,
+    ) -> Result<(Granted, Option<Nesting>), Option<RejectReason>> {
+        let Want { weight, .. } = want;
+        let core = &self.core;
+        if weight == 0 {
+            return Err(Some(RejectReason::Weight));
+        }
+        if let Some((granted, nesting)) = self.try_borrow(weight) {
+            core.cells().nested.increment(LENT);
+            return Ok((granted, Some(nesting)));
+        }
+        if core.mode() != Mode::Enforce
+            && let Ok(granted) = core.try_acquire(want)
+        {
+            return Ok((granted, None));
+        }
+        if weight <= self.weight() {
+            return Err(None);
+        }
+        core.cells().nested.increment(NOT_LENT);
+        misuse::report_nested(core.name(), weight, self.weight(), outer, site);
+        Err(Some(RejectReason::Nested))
+    }
+
+    fn try_borrow(self: &Arc<Self>, weight: u32) -> Option<(Granted, Nesting)> {
         let permit = Arc::clone(&self.free).try_acquire_many_owned(weight).ok()?;
         self.book(weight, permit)
     }

@@ -99,14 +99,18 @@ impl Permit {
         }
     }
 
-    pub(super) fn borrowed(
+    /// A permit that was lent, if there is a `nesting`.
+    #[inline]
+    pub(super) fn nested(
         core: Arc<Core>,
         granted: Granted,
-        nesting: Nesting,
+        nesting: Option<Nesting>,
         site: Site,
     ) -> Self {
         let mut permit = Self::new(core, granted, site);
-        permit.set_nesting(nesting);
+        if let Some(nesting) = nesting {
+            permit.set_nesting(nesting);
+        }
         permit
     }
 

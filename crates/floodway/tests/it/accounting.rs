@@ -1,5 +1,7 @@
 //! Nothing is lost, however callers come and go.
 
+mod schedule;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -11,10 +13,9 @@ use std::{
     time::Duration,
 };
 
-use floodway::{Limiter, Outcome, Permit, Queue, Registry};
+use floodway::{Limiter, Outcome, Queue, Registry};
 use floodway_metrics::catalogue::limiter as metrics;
 use futures::FutureExt;
-use proptest::prelude::*;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::task::{JoinSet, yield_now};
 
@@ -149,85 +150,4 @@ async fn wakers_are_dropped_outside_the_lock() {
     }
     drop(waiting);
     bench.check(1, 1, 0);
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Arrive,
-    PollWaiter(usize),
-    DropWaiter(usize),
-    DropPermit(usize),
-    SetLimit(u32),
-    Ceiling(u32),
-    Pass(u64),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => Just(Step::Arrive),
-        3 => any::<usize>().prop_map(Step::PollWaiter),
-        2 => any::<usize>().prop_map(Step::DropWaiter),
-        3 => any::<usize>().prop_map(Step::DropPermit),
-        1 => (1u32..6).prop_map(Step::SetLimit),
-        1 => (0u32..6).prop_map(Step::Ceiling),
-        1 => (1u64..80).prop_map(Step::Pass),
-    ]
-}
-
-proptest! {
-    /// After every step: a permit is admitted only below the limit
-    /// and nobody waits while there is room.
-    #[test]
-    fn any_schedule_keeps_the_books(steps in proptest::collection::vec(step(), 1..120)) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(async {
-            let ceiling = floodway::Ceiling::new(5);
-            let registry = Registry::new();
-            let limiter = Limiter::builder("test").limit(3).ceiling(ceiling.clone())
-                .queue(Queue::fifo().capacity(8).max_wait(ms(100)))
-                .registry(&registry).clock(floodway::Clock::tokio()).build().unwrap();
-            let bench = Bench { limiter: limiter.clone(), registry };
-            let mut waiters: Vec<floodway::Acquiring> = Vec::new();
-            let mut permits: Vec<Permit> = Vec::new();
-            let mut arrivals = 0u64;
-            for step in steps {
-                let before = limiter.in_flight();
-                match step {
-                    Step::Arrive => {
-                        arrivals += 1;
-                        let mut waiter = limiter.acquire();
-                        match (&mut waiter).now_or_never() {
-                            Some(Ok(permit)) => permits.push(permit),
-                            Some(Err(_)) => {}
-                            None => waiters.push(waiter),
-                        }
-                    }
-                    Step::PollWaiter(i) if !waiters.is_empty() => {
-                        let i = i % waiters.len();
-                        if let Some(result) = (&mut waiters[i]).now_or_never() {
-                            drop(waiters.remove(i));
-                            permits.extend(result.ok());
-                        }
-                    }
-                    Step::DropWaiter(i) if !waiters.is_empty() => {
-                        drop(waiters.remove(i % waiters.len()));
-                    }
-                    Step::DropPermit(i) if !permits.is_empty() => {
-                        drop(permits.swap_remove(i % permits.len()));
-                    }
-                    Step::SetLimit(limit) => limiter.set_limit(limit).unwrap(),
-                    Step::Ceiling(limit) => ceiling.set(limit),
-                    Step::Pass(millis) => tokio::time::advance(ms(millis)).await,
-                    _ => {}
-                }
-                let (in_flight, limit) = (limiter.in_flight(), limiter.limit());
-                assert!(in_flight <= limit.max(before), "admitted above the limit");
-                assert!(limiter.queued() == 0 || in_flight >= limit, "waiting with room");
-                assert!(permits.len() as u32 <= in_flight);
-            }
-            drop((waiters, permits));
-            check_at_rest(&bench, arrivals);
-        });
-    }
 }

@@ -65,6 +65,11 @@ pub(crate) async fn ready<F: Future + Unpin>(future: &mut F) -> F::Output {
     }
 }
 
+/// The output of a future, if it is ready.
+pub(crate) async fn outcome<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    poll_immediate(future).await
+}
+
 pub(crate) async fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
     poll!(pin!(future)).is_pending()
 }

@@ -27,6 +27,8 @@ fn a_deadline_that_cannot_be_met_is_refused_on_arrival() {
     assert_eq!(refusal(299, Normal), Some(Refusal::Unmeetable));
     // Alone in its class nobody of the others is ahead of a higher priority.
     assert_eq!(refusal(1, High), None);
+    // The first with a guaranteed share may wait for it, which is how it is earned.
+    assert_eq!(refusal(1, Low), None);
     let lifo = measured(Discipline::Lifo);
     let request = WaitRequest { deadline: Some(ms(301)), ..ask(0, Normal, 1) };
     assert_eq!(lifo.queue.refusal(ms(300), &request), None, "it would be the next");

@@ -122,6 +122,9 @@ impl Core {
         waiting.queue.configure(queue.config);
         self.queue_capacity.store(queue.effective_capacity(), Ordering::Relaxed);
         self.queue_max_wait.store(queue.max_wait_nanos(), Ordering::Relaxed);
+        drop(waiting);
+        // In another order the turn may have come to somebody who fits.
+        self.hand_off_if_room();
         Ok(())
     }
 

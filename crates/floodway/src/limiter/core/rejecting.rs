@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use floodway_control::Priority;
+use tokio::time::Instant;
 
 use super::{
     super::{
@@ -26,6 +27,18 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 const REFRESH_EVERY: u64 = 1_024;
 
 impl Core {
+    /// Whether a caller is refused because its deadline has passed already.
+    pub(in crate::limiter) fn refuses_late(&self, deadline: Option<Instant>) -> bool {
+        if deadline.is_none_or(|deadline| deadline > Instant::now()) {
+            return false;
+        }
+        let mode = self.mode();
+        if mode == Mode::Shadow {
+            self.cells.shadow_rejected.increment(SHADOW_DEADLINE);
+        }
+        mode == Mode::Enforce
+    }
+
     /// Counts a refusal and says when to come back.
     pub(in crate::limiter) fn reject(&self, reason: RejectReason, priority: Priority) -> Rejected {
         let nth = self.cells.reject(reason, priority);
@@ -55,7 +68,7 @@ impl Core {
 
     /// Counts who passes only because the limit is not enforced, and would not have.
     #[cold]
-    pub(super) fn note_shadow(&self, after: State) {
+    pub(super) fn note_shadow(&self, after: State, weight: u32) {
         if self.mode() != Mode::Shadow {
             return;
         }
@@ -73,7 +86,9 @@ impl Core {
         let wait = hold.map_or(Duration::ZERO, |hold| {
             Duration::from_nanos(hold).saturating_mul(excess) / limit.max(1)
         });
-        let reason = if capacity == 0 {
+        let reason = if weight > limit.max(1) {
+            SHADOW_WEIGHT
+        } else if capacity == 0 {
             SHADOW_NO_PERMIT
         } else if u64::from(excess) > capacity {
             SHADOW_QUEUE_FULL
@@ -90,6 +105,7 @@ impl Core {
 const SHADOW_QUEUE_FULL: usize = 0;
 const SHADOW_DEADLINE: usize = 1;
 const SHADOW_NO_PERMIT: usize = 2;
+const SHADOW_WEIGHT: usize = 3;
 
 /// How long `ahead` and one more take at one permit every `interval` nanoseconds, and up to half of
 /// that longer.

@@ -153,6 +153,9 @@ impl Core {
         if let Some(loser) = loser {
             loser.wake();
         }
+        // The turn may have come to somebody who fits where the one before did not: to a newcomer
+        // that goes first, or to who was behind the displaced.
+        self.hand_off_if_room();
         Admission::Queued { ticket, deadline: self.origin + deadline, alarm }
     }
 
@@ -258,7 +261,9 @@ impl Core {
         self.end_wait();
         let waker = waiting.seal(ticket, fate);
         self.unflag_if_empty(&waiting);
-        let more = !waiting.queue.is_empty() && !self.state().is_saturated();
+        // After a refusal the next one is looked at even without room: it may be refused too.
+        let refused = matches!(fate, Fate::Refused(_));
+        let more = !waiting.queue.is_empty() && (refused || !self.state().is_saturated());
         Some((waker, more))
     }
 
@@ -271,6 +276,7 @@ impl Core {
         want: Want,
     ) -> Option<Fate> {
         let mut state = self.state.load(Ordering::Relaxed);
+        let mut verdict = None;
         loop {
             if State(state).is_closed() {
                 return None;
@@ -283,7 +289,8 @@ impl Core {
             if !State(state).has_room(want.weight) {
                 return None;
             }
-            let refused = match waiting.queue.judge(now, ticket) {
+            // Once per turn, because a discipline remembers what it has seen.
+            let refused = match *verdict.get_or_insert_with(|| waiting.queue.judge(now, ticket)) {
                 Verdict::Admit => None,
                 Verdict::Late => Some(RejectReason::Deadline),
                 Verdict::Shed => Some(RejectReason::Shed),
