@@ -177,6 +177,9 @@ impl AnchoredGradient {
 
 fn compare(probe: &Profile, baseline: &Profile) -> ProbeResult {
     let (shift, error) = probe.shift(baseline);
+    // The question is whether the baseline could have produced the probe. A distribution that has
+    // become wider must not be its own excuse.
+    let error = error.min(baseline.error_of(probe.samples).hypot(baseline.error()));
     if shift.abs() <= (SIGNIFICANT * error).max(MATERIAL * baseline.mean) {
         ProbeResult::Confirmed
     } else if shift > 0.0 {

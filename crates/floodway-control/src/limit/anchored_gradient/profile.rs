@@ -44,7 +44,12 @@ impl Profile {
     /// The standard error of the median: 1 / (2 f √n), with the density f from the deciles beside
     /// it.
     pub(super) fn error(&self) -> f64 {
-        (self.deciles[6] - self.deciles[2]) / 0.4 / 2.0 / self.samples.sqrt()
+        self.error_of(self.samples)
+    }
+
+    /// The standard error of the median of so many samples of this distribution.
+    pub(super) fn error_of(&self, samples: f64) -> f64 {
+        (self.deciles[6] - self.deciles[2]) / 0.4 / 2.0 / samples.sqrt()
     }
 
     /// Both, each with the weight of its samples.

@@ -152,7 +152,8 @@ impl AnchoredGradient {
         let pressure = self.steering.press(window);
         let in_use = window.mean_in_flight >= IN_USE * self.limit - 0.5;
         if self.probing.is_due(window.closed) {
-            if in_use && self.steering.pressure > PRESSED {
+            let pressed = in_use && self.steering.pressure > PRESSED;
+            if pressed || self.is_crowded() {
                 self.probing.begin(profile);
                 return Reason::Probe;
             }
@@ -199,11 +200,11 @@ impl AnchoredGradient {
     }
 
     fn decide(&mut self, now: Duration, view: &View) -> Reason {
+        let crowded = self.is_crowded();
         let steering = &mut self.steering;
         let high = (HIGH * self.limit.sqrt()).max(2.0).max(1.5 * view.error);
-        let unpressed =
-            steering.long_pressure < PRESSED_FOR_LONG && steering.long_queue <= target(self.limit);
-        let binding = view.in_use && !unpressed;
+        let unpressed = steering.long_pressure < PRESSED_FOR_LONG && !crowded;
+        let binding = (view.in_use && !unpressed) || (crowded && self.probing.confirmed);
         if view.in_use && view.queue <= high {
             let fresh = steering.calm == 0.0;
             steering.calm += (view.profile.mean - steering.calm) * if fresh { 1.0 } else { 0.3 };
@@ -212,12 +213,22 @@ impl AnchoredGradient {
             self.probing.confirmed = false;
         }
         if view.queue <= high || (unpressed && view.queue < BURSTS * high) {
-            if view.limited { self.settle(view, binding) } else { Reason::Unused }
+            if view.limited || (binding && view.queue > target(self.limit)) {
+                return self.settle(view, binding);
+            }
         } else if binding {
-            self.shrink(now, view)
-        } else {
-            Reason::Unused
+            return self.shrink(now, view);
         }
+        if crowded {
+            self.probing.request(now);
+        }
+        Reason::Unused
+    }
+
+    /// Whether operations have queued downstream for seconds, be the limit in use or not: it may
+    /// serve all its callers at the cost of other limiters' callers.
+    fn is_crowded(&self) -> bool {
+        self.steering.long_queue > target(self.limit)
     }
 
     /// Moves a limit that holds somebody back while hardly anything queues.
