@@ -49,8 +49,10 @@ const MOST_DECAY: f64 = 0.1;
 /// One window aims no lower than this part of the limit.
 const LOWEST_AIM: f64 = 0.5;
 
-/// Overloads up to this part are noise; more of them take at most half.
+/// Overloads up to this part are noise; where they are more than half, little is lost by halving
+/// the limit.
 const OVERLOADED: f64 = 0.02;
+const FAILING: f64 = 0.5;
 
 /// A latency this much above what it was without a queue has jumped.
 const JUMP: f64 = 1.3;
@@ -77,6 +79,9 @@ pub(super) struct Steering {
     pressure: f64,
     long_pressure: f64,
     slow_start: bool,
+    /// Whether most operations of the last window ended in overload: a low limit then makes few
+    /// samples, and need not wait for many.
+    failing: bool,
     /// Windows in a row that found hardly any queue, and one.
     streak: f64,
     /// The largest limit without a queue since the last probe.
@@ -95,6 +100,7 @@ impl Default for Steering {
             pressure: 0.0,
             long_pressure: 0.0,
             slow_start: true,
+            failing: false,
             streak: 1.0,
             good: 0.0,
             calm: 0.0,
@@ -112,9 +118,10 @@ impl Steering {
     pub(super) fn window(&self) -> WindowConfig {
         let seconds = Duration::from_secs_f64;
         let shortest = if self.slow_start { 0.1 } else { 0.25 };
+        let longest = if self.failing { 0.5 } else { (4.0 * self.latency).max(1.5) };
         WindowConfig::new(seconds((4.0 * self.latency).clamp(shortest, 1.0)), 20)
             .with_max_error(0.1)
-            .with_max_duration(seconds((4.0 * self.latency).max(1.5)))
+            .with_max_duration(seconds(longest))
     }
 
     /// Updates how many were held back, and gives this window's part.
@@ -160,6 +167,7 @@ impl AnchoredGradient {
             self.probing.plan(window.closed);
         }
         let overloaded = window.overload_ratio();
+        self.steering.failing = overloaded > FAILING;
         if overloaded > OVERLOADED {
             return self.back_off(overloaded);
         }
@@ -193,7 +201,7 @@ impl AnchoredGradient {
 
     fn back_off(&mut self, overloaded: f64) -> Reason {
         // A few timeouts may be chance; where most end so, half of the limit is none too much.
-        let part = if overloaded > 0.5 { overloaded } else { overloaded.min(0.6) };
+        let part = if overloaded > FAILING { overloaded } else { overloaded.min(0.6) };
         self.limit = (self.limit * (1.0 - 0.5 * part)).max(self.min);
         self.steering.slow_start = false;
         Reason::Overload

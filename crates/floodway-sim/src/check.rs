@@ -1,0 +1,73 @@
+//! Whether ours got worse than what is committed.
+
+use crate::{
+    goals::{Better, Figure},
+    report::Figures,
+};
+
+/// How many of the figures may have moved by chance, in their own unit: a full run repeats the
+/// committed one exactly unless something changed, a quick one has other, fewer seeds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tolerance {
+    /// Added to what is allowed, as a part of the committed value.
+    pub(crate) relative: f64,
+    /// As well, whatever the committed value.
+    pub(crate) absolute: f64,
+}
+
+/// One line for each figure that is worse than the committed one by more than the tolerance, or
+/// misses a goal that the committed one met.
+pub(crate) fn regressions(now: &Figures, committed: &Figures, tolerance: Tolerance) -> Vec<String> {
+    let find = |id: &str| committed.results.iter().find(|figure| figure.id == id);
+    now.results
+        .iter()
+        .filter_map(|figure| Some((figure, find(&figure.id)?)))
+        .filter(|(figure, before)| is_worse(figure, before, tolerance))
+        .map(|(figure, before)| {
+            format!("{}: {} was {}, goal {:?}", figure.id, figure.value, before.value, figure.goal)
+        })
+        .collect()
+}
+
+fn is_worse(now: &Figure, before: &Figure, tolerance: Tolerance) -> bool {
+    let slack = tolerance.relative * before.value.abs() + tolerance.absolute;
+    let by = match now.better {
+        Better::Higher => before.value - now.value,
+        Better::Lower => now.value - before.value,
+    };
+    let missed = now.is_met() == Some(false) && before.is_met() == Some(true);
+    by > slack || (missed && by > slack / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(value: f64, better: Better, goal: Option<f64>) -> Figures {
+        let mut figure = Figure::new("sim.x".to_owned(), value, "ratio", better);
+        figure.goal = goal;
+        Figures::new(vec![figure])
+    }
+
+    #[track_caller]
+    fn check(before: f64, now: f64, better: Better, goal: Option<f64>, worse: bool) {
+        let (before, now) = (figures(before, better, goal), figures(now, better, goal));
+        let tolerance = Tolerance { relative: 0.02, absolute: 0.0 };
+        assert_eq!(!regressions(&now, &before, tolerance).is_empty(), worse);
+    }
+
+    #[test]
+    fn worse_is_in_the_direction_of_the_figure_and_beyond_the_tolerance() {
+        check(1.0, 0.99, Better::Higher, None, false);
+        check(1.0, 0.97, Better::Higher, None, true);
+        check(1.0, 1.5, Better::Higher, None, false);
+        check(1.0, 1.03, Better::Lower, None, true);
+        check(1.0, 0.5, Better::Lower, None, false);
+    }
+
+    #[test]
+    fn a_goal_that_was_met_stays_met() {
+        check(0.93, 0.915, Better::Higher, Some(0.92), true);
+        check(0.90, 0.895, Better::Higher, Some(0.92), false);
+    }
+}
