@@ -38,7 +38,7 @@ const MEAN: f64 = 0.020;
 /// Seeds of the report, and of the settings that nothing was tuned for.
 const SEEDS: u64 = 20;
 const UNTUNED_SEEDS: u64 = 10;
-const STORM_SEEDS: u64 = 5;
+const STORM_SEEDS: u64 = 3;
 const FIRST_UNTUNED: u64 = 1_000_001;
 
 /// Plays every scenario with every algorithm and writes docs/reports/limits.md.

@@ -20,19 +20,39 @@ pub(crate) struct Refusals {
     /// Mean nanoseconds between two operations that ended well.
     interval: f64,
     last_end: u64,
+    /// Refusals, each fading with an age of a second, as of the last.
+    recent: f64,
+    last_refusal: u64,
     /// Until when every moment is promised to somebody, in nanoseconds.
     promised: f64,
 }
 
 impl Refusals {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { random: stream(seed, 3), interval: 0.0, last_end: 0, promised: 0.0 }
+        Self {
+            random: stream(seed, 3),
+            interval: 0.0,
+            last_end: 0,
+            recent: 0.0,
+            last_refusal: 0,
+            promised: 0.0,
+        }
     }
 
     pub(crate) fn note_end(&mut self, now: u64) {
         let interval = (now - self.last_end) as f64;
         self.interval += (interval - self.interval) * WEIGHT;
         self.last_end = now;
+    }
+
+    pub(crate) fn note_refusal(&mut self, now: u64) {
+        self.recent = self.per_second(now) + 1.0;
+        self.last_refusal = now;
+    }
+
+    /// Refusals per second, lately.
+    pub(crate) fn per_second(&self, now: u64) -> f64 {
+        self.recent * (-((now - self.last_refusal) as f64) * 1e-9).exp()
     }
 
     /// When a caller comes back that is refused now, with so many in the queue.

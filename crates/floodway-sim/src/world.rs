@@ -21,8 +21,9 @@ use crate::{
 
 const SECOND: f64 = 1e9;
 
-/// The limiter of work that has no permit: what it takes to refuse somebody.
-const NOBODY: u16 = u16::MAX;
+/// The longest wait at the limiter, as a part of the time that an operation may take once it has
+/// begun.
+const WAIT: f64 = 0.4;
 
 #[derive(Clone, Copy, Debug)]
 struct Operation {
@@ -48,6 +49,8 @@ enum Event {
     Answered(u32),
     /// A caller comes back.
     Returned(u32),
+    /// Whoever waits in this slot, in this generation, has waited too long.
+    Waited(u32, u32),
 }
 
 struct World<'a> {
@@ -198,18 +201,19 @@ impl World<'_> {
         } else if self.waiting.len() < places {
             self.replicas[replica].note_limited();
             self.waiting.push_back((slot, generation));
+            let until = self.now + (self.deadline as f64 * WAIT) as u64;
+            self.events.push(Reverse((until, Event::Waited(slot, generation))));
         } else {
             self.replicas[replica].note_limited();
             self.refuse(slot);
-            return;
         }
-        self.deadlines.push_back((self.now + self.deadline, slot, generation));
     }
 
     fn enter(&mut self, slot: u32) {
         let operation = &mut self.operations[slot as usize];
         operation.started = self.now;
         operation.admitted = true;
+        self.deadlines.push_back((self.now + self.deadline, slot, operation.generation));
         self.downstream.arrive(slot);
         self.work();
     }
@@ -221,10 +225,7 @@ impl World<'_> {
             self.free.push(slot);
             return;
         };
-        if clients.refusal > 0.0 {
-            let toll = self.create(clients.refusal, NOBODY);
-            self.enter(toll);
-        }
+        self.refusals.note_refusal(self.now);
         self.send_away(slot, clients);
     }
 
@@ -258,9 +259,17 @@ impl World<'_> {
     fn work(&mut self) {
         while let Some((operation, slowdown)) = self.downstream.start() {
             let work = self.operations[operation as usize].work * slowdown * self.phase.cost;
+            let work = work / self.left_by_refusals();
             let length = (work * self.scenario.mean * SECOND) as u64;
             self.events.push(Reverse((self.now + length, Event::Worked(operation))));
         }
+    }
+
+    /// The part of the workers' time that refusing leaves.
+    fn left_by_refusals(&self) -> f64 {
+        let cost = self.scenario.clients.map_or(0.0, |clients| clients.refusal);
+        let busy = self.refusals.per_second(self.now) * cost / self.scenario.capacity();
+        1.0 - busy.min(0.95)
     }
 
     fn handle(&mut self, event: Event) {
@@ -278,13 +287,21 @@ impl World<'_> {
             }
             Event::Answered(operation) => self.answer(operation),
             Event::Returned(operation) => self.attempt(operation),
+            Event::Waited(slot, generation) => {
+                let operation = &mut self.operations[slot as usize];
+                if operation.generation == generation && !operation.admitted {
+                    // The attempt is over, and its place in the queue is void.
+                    operation.generation += 1;
+                    self.refuse(slot);
+                }
+            }
         }
     }
 
     fn answer(&mut self, slot: u32) {
         self.free.push(slot);
         let operation = self.operations[slot as usize];
-        if !operation.released && operation.replica != NOBODY {
+        if !operation.released {
             self.operations[slot as usize].released = true;
             self.refusals.note_end(self.now);
             let replica = operation.replica as usize;
@@ -301,12 +318,6 @@ impl World<'_> {
         };
         let operation = self.operations[slot as usize];
         if operation.generation != generation || operation.released {
-            return;
-        }
-        if !operation.admitted {
-            // The attempt is over, and what still waits for it is void.
-            self.operations[slot as usize].generation += 1;
-            self.refuse(slot);
             return;
         }
         self.operations[slot as usize].released = true;

@@ -9,19 +9,17 @@ const BITS: u32 = 5;
 /// From 1 µs to 2³¹ µs, 36 minutes; what is outside counts at the nearer end.
 const BUCKETS: usize = 27 << BITS;
 
-#[derive(Clone, Debug)]
+/// Takes no memory before the first record: most limiters have a constant limit.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Histogram {
-    counts: Box<[u32; BUCKETS]>,
-}
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self { counts: Box::new([0; BUCKETS]) }
-    }
+    counts: Vec<u32>,
 }
 
 impl Histogram {
     pub(super) fn record(&mut self, latency: Duration) {
+        if self.counts.is_empty() {
+            self.counts.resize(BUCKETS, 0);
+        }
         self.counts[bucket(latency)] += 1;
     }
 

@@ -104,6 +104,42 @@ fn probes_start_on_slots_of_wall_clock_time_and_go_low() {
 }
 
 #[test]
+fn a_replica_that_holds_nobody_back_still_gives_way_to_a_lasting_queue() {
+    let mut bench = Bench::anchored(40);
+    let alone = |window: Window| Window { mean_in_flight: 20.0, ..window };
+    for _ in 0..200 {
+        let reason = bench.window(40, alone);
+        if reason == Reason::Probe {
+            bench.window(40, alone);
+            assert_eq!(bench.window(20, alone), Reason::Restored);
+        }
+    }
+    assert!(bench.algorithm.limit() < 25.0, "{}", bench.algorithm.limit());
+}
+
+#[test]
+fn a_probe_of_few_operations_that_became_slow_does_not_confirm_the_baseline() {
+    let spread = |scale: u64| {
+        move |window: Window| Window {
+            successes: 10,
+            mean_latency: ms(20 * scale),
+            latency_deciles: [2, 4, 7, 10, 14, 18, 24, 32, 46].map(|decile| ms(decile * scale)),
+            ..window
+        }
+    };
+    let mut bench = Bench::new(AnchoredGradient::new(10));
+    let busy = |window: Window| Window { limited: 40, mean_in_flight: 10.0, ..window };
+    bench.window(20, |window| busy(Window { successes: 1_000, ..spread(1)(window) }));
+    bench.max = 10.0;
+    while bench.window(20, |window| busy(spread(3)(window))) != Reason::Probe {
+        assert!(bench.now < ms(20_000), "no probe");
+    }
+    bench.window(60, spread(3));
+    bench.window(60, spread(3));
+    assert_eq!(bench.results(ProbeResult::Raised), 1);
+}
+
+#[test]
 fn a_queue_shrinks_the_limit_after_a_probe_has_confirmed_the_baseline_and_not_before() {
     let mut bench = Bench::anchored(40);
     bench.limited(20);

@@ -1,7 +1,7 @@
 //! Limit, latency and goodput over time, as SVG.
 
 use anyhow::{Result, anyhow};
-use plotters::prelude::*;
+use plotters::{coord::Shift, prelude::*};
 
 use crate::{
     algorithms::Algorithm,
@@ -9,7 +9,8 @@ use crate::{
     trace::{Second, Trace},
 };
 
-const SIZE: (u32, u32) = (860, 620);
+const SIZE: (u32, u32) = (860, 640);
+const HEADER: u32 = 28;
 
 /// More points than this make a line no clearer and the file larger.
 const POINTS: usize = 120;
@@ -17,6 +18,7 @@ const POINTS: usize = 120;
 /// A line may leave the chart at so many times what the best fixed limit shows.
 const HEADROOM: f64 = 3.0;
 
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Value = fn(&Second) -> f64;
 
 /// What a panel shows: its name, and the value of a second.
@@ -32,26 +34,39 @@ pub(super) fn draw(outcome: &Outcome) -> Result<String> {
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         area.fill(&WHITE).map_err(broken)?;
-        let panels = area.split_evenly((PANELS.len(), 1));
-        for (index, (panel, (name, value))) in panels.iter().zip(PANELS).enumerate() {
+        let (header, body) = area.split_vertically(HEADER);
+        draw_legend(&header, outcome)?;
+        let panels = body.split_evenly((PANELS.len(), 1));
+        for (panel, (name, value)) in panels.iter().zip(PANELS) {
             let lines: Vec<_> = outcome
                 .traces
                 .iter()
                 .map(|(algorithm, trace)| (*algorithm, line(trace, value)))
                 .collect();
-            draw_panel(panel, name, &lines, outcome.scenario.length(), index == 0)?;
+            draw_panel(panel, name, &lines, outcome.scenario.length())?;
         }
         area.present().map_err(broken)?;
     }
     Ok(svg)
 }
 
+/// One row above the panels, where it hides no line.
+fn draw_legend(header: &Area<'_>, outcome: &Outcome) -> Result<()> {
+    for (index, (algorithm, _)) in outcome.traces.iter().enumerate() {
+        let x = 56 + 160 * index as i32;
+        let line = PathElement::new([(x, 14), (x + 22, 14)], style(*algorithm));
+        header.draw(&line).map_err(broken)?;
+        let name = Text::new(algorithm.name(), (x + 28, 7), ("sans-serif", 15));
+        header.draw(&name).map_err(broken)?;
+    }
+    Ok(())
+}
+
 fn draw_panel(
-    panel: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+    panel: &Area<'_>,
     name: &str,
     lines: &[(Algorithm, Vec<(f64, f64)>)],
     length: f64,
-    legend: bool,
 ) -> Result<()> {
     let peak = |line: &[(f64, f64)]| line.iter().map(|point| point.1).fold(0.0, f64::max);
     let best = lines.first().map_or(1.0, |(_, line)| peak(line));
@@ -77,21 +92,8 @@ fn draw_panel(
         .draw()
         .map_err(broken)?;
     for (algorithm, line) in lines {
-        let style = style(*algorithm);
         let points = line.iter().map(|&(at, value)| (at, value.min(top)));
-        chart
-            .draw_series(LineSeries::new(points, style))
-            .map_err(broken)?
-            .label(algorithm.name())
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
-    }
-    if legend {
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .background_style(WHITE.mix(0.85))
-            .draw()
-            .map_err(broken)?;
+        chart.draw_series(LineSeries::new(points, style(*algorithm))).map_err(broken)?;
     }
     Ok(())
 }
