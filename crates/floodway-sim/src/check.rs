@@ -15,13 +15,15 @@ pub(crate) struct Tolerance {
     pub(crate) absolute: f64,
 }
 
-/// One line for each figure that is worse than the committed one by more than the tolerance, or
-/// misses a goal that the committed one met.
+/// One line for each figure with a goal that is worse than the committed one by more than the
+/// tolerance, or by half of it where the committed one met the goal and this one does not. Figures
+/// without a goal are for reading.
 pub(crate) fn regressions(now: &Figures, committed: &Figures, tolerance: Tolerance) -> Vec<String> {
     let find = |id: &str| committed.results.iter().find(|figure| figure.id == id);
     now.results
         .iter()
         .filter_map(|figure| Some((figure, find(&figure.id)?)))
+        .filter(|(figure, _)| figure.goal.is_some())
         .filter(|(figure, before)| is_worse(figure, before, tolerance))
         .map(|(figure, before)| {
             format!("{}: {} was {}, goal {:?}", figure.id, figure.value, before.value, figure.goal)
@@ -50,24 +52,32 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(before: f64, now: f64, better: Better, goal: Option<f64>, worse: bool) {
-        let (before, now) = (figures(before, better, goal), figures(now, better, goal));
+    fn check(before: f64, now: f64, better: Better, goal: f64, worse: bool) {
+        let figures = |value| figures(value, better, Some(goal));
         let tolerance = Tolerance { relative: 0.02, absolute: 0.0 };
-        assert_eq!(!regressions(&now, &before, tolerance).is_empty(), worse);
+        let found = regressions(&figures(now), &figures(before), tolerance);
+        assert_eq!(!found.is_empty(), worse, "{found:?}");
     }
 
     #[test]
     fn worse_is_in_the_direction_of_the_figure_and_beyond_the_tolerance() {
-        check(1.0, 0.99, Better::Higher, None, false);
-        check(1.0, 0.97, Better::Higher, None, true);
-        check(1.0, 1.5, Better::Higher, None, false);
-        check(1.0, 1.03, Better::Lower, None, true);
-        check(1.0, 0.5, Better::Lower, None, false);
+        check(1.0, 0.99, Better::Higher, 0.5, false);
+        check(1.0, 0.97, Better::Higher, 0.5, true);
+        check(1.0, 1.5, Better::Higher, 0.5, false);
+        check(1.0, 1.03, Better::Lower, 2.0, true);
+        check(1.0, 0.5, Better::Lower, 2.0, false);
     }
 
     #[test]
     fn a_goal_that_was_met_stays_met() {
-        check(0.93, 0.915, Better::Higher, Some(0.92), true);
-        check(0.90, 0.895, Better::Higher, Some(0.92), false);
+        check(0.93, 0.915, Better::Higher, 0.92, true);
+        check(0.90, 0.895, Better::Higher, 0.92, false);
+    }
+
+    #[test]
+    fn figures_without_a_goal_fail_nothing() {
+        let [before, now] = [1.0, 0.1].map(|value| figures(value, Better::Higher, None));
+        let tolerance = Tolerance { relative: 0.02, absolute: 0.0 };
+        assert_eq!(regressions(&now, &before, tolerance), [""; 0]);
     }
 }

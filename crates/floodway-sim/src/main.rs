@@ -78,7 +78,7 @@ fn main() -> Result<ExitCode> {
         }
     };
     let tolerance = if arguments.quick {
-        Tolerance { relative: 0.08, absolute: 0.01 }
+        Tolerance { relative: 0.08, absolute: 0.02 }
     } else {
         Tolerance { relative: 0.02, absolute: 0.001 }
     };

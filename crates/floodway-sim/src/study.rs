@@ -59,11 +59,10 @@ fn play(
     };
     let scenario = &outcome.scenario;
     let part = 1.0 / (seeds.end - seeds.start) as f64;
-    // A search begins where the last one ended: the best limit depends little on the seed.
-    let mut start = (scenario.workers / scenario.replicas()) as u32 + 2;
+    // The best limits depend little on the seed.
+    let starts = oracle::starts(scenario, seeds.start);
     for seed in seeds {
-        let best = oracle::search(scenario, seed, start);
-        start = best.limit;
+        let best = oracle::search(scenario, seed, &starts);
         outcome.best_limit += f64::from(best.limit) * part;
         outcome.best_rejected += best.trace.rejected as f64 / best.trace.offered as f64 * part;
         let keep = charts && outcome.traces.is_empty();
