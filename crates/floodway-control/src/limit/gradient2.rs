@@ -18,7 +18,7 @@ const SMOOTHING: f64 = 0.2;
 ///
 /// It ignores overloads, and the average follows a latency that stays bad: use it only in front of
 /// a downstream that recovers by itself. Known: the limit climbs where latency rises slowly
-/// ([issue 134](https://github.com/Netflix/concurrency-limits/issues/134)), constant timeouts look
+/// ([pull request 134](https://github.com/Netflix/concurrency-limits/pull/134)), constant timeouts look
 /// healthy ([issue 137](https://github.com/Netflix/concurrency-limits/issues/137)). Prefer
 /// [`AnchoredGradient`](crate::AnchoredGradient).
 ///
