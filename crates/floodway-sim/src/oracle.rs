@@ -22,19 +22,34 @@ pub(crate) struct Best {
 /// A limit that is best among its neighbours is worth a climb if it reaches this part of the best.
 const WORTH_A_CLIMB: f64 = 0.9;
 
+/// After three limits in a row below this part of the best, no larger one is tried.
+const HOPELESS: f64 = 0.6;
+
 /// From where to climb: all limits that are better than their neighbours. Where conditions change,
 /// a low limit may be best for one time, a high one for another, and none in between.
 pub(crate) fn starts(scenario: &Scenario, seed: u64) -> Vec<u32> {
     // Far more than the workers and what the added delay keeps busy is never best.
     let most = 8 * scenario.workers as u32 + 50;
     let limits: Vec<_> = ladder().into_iter().step_by(2).filter(|&limit| limit <= most).collect();
-    let good: Vec<_> = limits.iter().map(|&limit| attempt(scenario, seed, limit).good()).collect();
-    let best = good.iter().copied().max().unwrap_or(0) as f64;
-    (0..limits.len())
+    let mut good = Vec::new();
+    let mut best = 0;
+    let mut hopeless = 0;
+    for &limit in &limits {
+        let tried = attempt(scenario, seed, limit).good();
+        best = best.max(tried);
+        hopeless = if (tried as f64) < HOPELESS * best as f64 { hopeless + 1 } else { 0 };
+        good.push(tried);
+        if hopeless == 3 {
+            break;
+        }
+    }
+    (0..good.len())
         .filter(|&at| {
             let before = at.checked_sub(1).map_or(0, |before| good[before]);
             let after = good.get(at + 1).copied().unwrap_or(0);
-            good[at] >= before && good[at] >= after && good[at] as f64 >= WORTH_A_CLIMB * best
+            good[at] >= before
+                && good[at] >= after
+                && good[at] as f64 >= WORTH_A_CLIMB * best as f64
         })
         .map(|at| limits[at])
         .collect()
