@@ -36,7 +36,8 @@ const INITIAL: u32 = 10;
 /// - It compares the distribution of latencies, decile by decile, and not means: one operation in
 ///   ten that takes thirty times as long does not look like a queue.
 /// - Probes start at whole multiples of 2.5 seconds of wall-clock time, so replicas in front of one
-///   backend lower their limits together, and none takes the others' queue for its baseline.
+///   backend lower their limits together, and none takes the others' queue for its baseline. Their
+///   clocks have to agree to about half a second.
 /// - It does not probe or shrink while the limit holds hardly anybody back.
 ///
 /// Prefer [`Fixed`](crate::Fixed) where the capacity is known, [`Aimd`](crate::Aimd) where
