@@ -29,8 +29,5 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if args.quick {
         command.arg("--quick");
     }
-    let status = process::status(&mut command)?;
-    // A benchmark that was killed by a signal has no code.
-    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-    Ok(code.into())
+    process::forward(&mut command)
 }

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{codegen, loom, process, test, tidy, workspace};
+use crate::{codegen, loom, process, sim, test, tidy, workspace};
 
 pub(crate) fn run() -> Result<()> {
     step("formatting", || process::run(cargo("fmt").args(["--all", "--check"])))?;
@@ -30,6 +30,7 @@ pub(crate) fn run() -> Result<()> {
     step("cargo xtask test --install-services", || {
         test::run(&test::Args { install_services: true, cargo_args: Vec::new() })
     })?;
+    step("cargo xtask sim --quick", sim::quick)?;
     step("cargo xtask loom", loom::run)
 }
 

@@ -12,6 +12,7 @@ mod codegen;
 mod loom;
 mod process;
 mod services;
+mod sim;
 mod test;
 mod tidy;
 mod workspace;
@@ -38,6 +39,8 @@ enum Command {
     Test(test::Args),
     /// Run one suite of benchmarks in release mode.
     Bench(bench::Args),
+    /// Simulate the limit algorithms and write docs/reports/limits.md.
+    Sim(sim::Args),
     /// Explore every interleaving of the limiter with loom.
     Loom,
     /// Run everything that must pass before a change is merged.
@@ -58,6 +61,7 @@ fn dispatch() -> anyhow::Result<ExitCode> {
         Command::Tidy => tidy::run()?,
         Command::Test(args) => test::run(&args)?,
         Command::Bench(args) => return bench::run(&args),
+        Command::Sim(args) => return sim::run(&args),
         Command::Loom => loom::run()?,
         Command::Ci => ci::run()?,
     }

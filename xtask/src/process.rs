@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    process::{Command, ExitStatus},
+    process::{Command, ExitCode, ExitStatus},
 };
 
 use anyhow::{Context, Result, bail};
@@ -26,6 +26,14 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         bail!("`{}` failed: {status}", line(command));
     }
     Ok(())
+}
+
+/// As [`status`], and gives its exit code to pass on.
+pub(crate) fn forward(command: &mut Command) -> Result<ExitCode> {
+    let status = status(command)?;
+    // A program that was killed by a signal has no code.
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    Ok(code.into())
 }
 
 /// Runs the command silently and gives its standard output without the final newline.

@@ -5,7 +5,8 @@
 //! tests and simulations run the same code.
 //!
 //! - [`Controller`] turns [`Sample`]s into a limit: it gathers them into [`Window`]s, which a
-//!   [`LimitAlgorithm`] reads: [`Fixed`], [`Aimd`].
+//!   [`LimitAlgorithm`] reads: [`AnchoredGradient`], [`Vegas`],
+//!   [`Gradient2`], [`Aimd`], [`Fixed`].
 //! - [`PoolCeiling`] derives the limit that a connection pool can really give.
 
 mod controller;
@@ -20,7 +21,9 @@ mod window;
 pub use controller::Controller;
 pub use decision::{Decision, Direction, Reason};
 pub use estimates::{Estimates, ProbeResult};
-pub use limit::{Aimd, Fixed, InvalidParameter, LimitAlgorithm};
+pub use limit::{
+    Aimd, AnchoredGradient, Fixed, Gradient2, InvalidParameter, LimitAlgorithm, Vegas,
+};
 pub use pool::{PoolCeiling, PoolUse};
 pub use queue::{
     Class, Discipline, Next, Priority, QueueConfig, Refusal, Ticket, Verdict, WaitQueue,

@@ -1,10 +1,16 @@
 //! The algorithm's side of a limiter: windows in, a limit out.
 
 mod aimd;
+mod anchored_gradient;
 mod fixed;
+mod gradient2;
+mod vegas;
 
 pub use aimd::Aimd;
+pub use anchored_gradient::AnchoredGradient;
 pub use fixed::Fixed;
+pub use gradient2::Gradient2;
+pub use vegas::Vegas;
 
 use std::fmt;
 

@@ -44,6 +44,7 @@ const RULES: &[Rule] = &[
     library("floodway-pool", &["floodway"]),
     library("floodway-exporter", &["floodway-metrics"]),
     internal("floodway-test-support", Allowed::Only(&[])),
+    internal("floodway-sim", Allowed::Only(&["floodway-control"])),
     internal("floodway-bench", Allowed::Anything),
     internal("xtask", Allowed::Only(&["floodway-metrics"])),
 ];

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::{Window, WindowConfig};
+use super::{Window, WindowConfig, histogram::Histogram};
 use crate::{Outcome, Sample};
 
 /// Gathers samples and hands out a [`Window`] whenever one closes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WindowCollector {
     open: Option<Open>,
+    /// Empty while no window is open.
+    latencies: Histogram,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +52,13 @@ impl WindowCollector {
             self.open = Some(Open::new(config()?, sample.started.min(now)));
         }
         let open = self.open.as_mut()?;
-        open.add(now, sample);
+        open.add(now, sample, &mut self.latencies);
         if !open.closes(now, sample) {
             return None;
         }
-        let window = open.window(now);
+        let window = open.window(now, &self.latencies);
         self.open = None;
+        self.latencies.clear();
         Some(window)
     }
 
@@ -83,7 +86,7 @@ impl Open {
         }
     }
 
-    fn add(&mut self, now: Duration, sample: &Sample) {
+    fn add(&mut self, now: Duration, sample: &Sample, latencies: &mut Histogram) {
         // What was let in says how the limit is used, whatever becomes of it.
         self.ends += 1;
         self.limited += u32::from(sample.limited);
@@ -101,6 +104,7 @@ impl Open {
             Outcome::Success => {
                 let latency = now.saturating_sub(sample.started);
                 let seconds = latency.as_secs_f64();
+                latencies.record(latency);
                 self.successes += 1;
                 self.latency_sum += seconds;
                 self.latency_squares += seconds * seconds;
@@ -166,7 +170,7 @@ impl Open {
         (variance.max(0.0) / count).sqrt()
     }
 
-    fn window(&self, now: Duration) -> Window {
+    fn window(&self, now: Duration, latencies: &Histogram) -> Window {
         let any = self.successes > 0;
         let mean = if any { self.latency_sum / f64::from(self.successes) } else { 0.0 };
         Window {
@@ -178,6 +182,7 @@ impl Open {
             mean_latency: seconds(mean),
             latency_error: seconds(self.error()),
             min_latency: if any { self.min_latency } else { Duration::ZERO },
+            latency_deciles: latencies.deciles(self.successes),
             max_in_flight: self.max_in_flight,
             mean_in_flight: self.in_flight_sum as f64 / f64::from(self.ends.max(1)),
         }

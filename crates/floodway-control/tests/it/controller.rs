@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use floodway_control::{
-    Aimd, Controller, Decision, Direction, Fixed, LimitAlgorithm, Outcome, Reason, Sample, Window,
-    WindowConfig,
+    Aimd, AnchoredGradient, Controller, Decision, Direction, Fixed, Gradient2, LimitAlgorithm,
+    Outcome, Reason, Sample, Vegas, Window, WindowConfig,
 };
+use proptest::prelude::*;
 
 /// Answers every window with the next of its limits.
 struct Script(f64, Vec<f64>);
@@ -97,5 +98,42 @@ fn ends_that_say_nothing_decide_nothing() {
     for second in 0..100 {
         let sample = Sample { outcome: Outcome::Ignore, ..SUCCESS };
         assert_eq!(controller.on_sample(Duration::from_secs(second), sample), None);
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_algorithm_stays_in_its_bounds_whatever_happens(
+        ops in proptest::collection::vec(
+            (0u64..50_000, 0u64..3_000_000, 1u32..50, any::<bool>(), 0usize..3),
+            1..2_000,
+        ),
+        (min, more) in (1u32..20, 0u32..100),
+    ) {
+        let bounds = (min, min + more);
+        let algorithms: [Box<dyn LimitAlgorithm>; 4] = [
+            Box::new(Aimd::new(10)),
+            Box::new(Vegas::new(10)),
+            Box::new(Gradient2::new(10)),
+            Box::new(AnchoredGradient::new(10)),
+        ];
+        for algorithm in algorithms {
+            let mut controller = Controller::new(algorithm, bounds);
+            let mut now = Duration::from_secs(1_700_000_000);
+            for &(gap, latency, weight, limited, outcome) in &ops {
+                now += Duration::from_micros(gap);
+                let sample = Sample {
+                    started: now - Duration::from_micros(latency),
+                    weight,
+                    in_flight: weight + 10,
+                    limited,
+                    outcome: Outcome::ALL[outcome],
+                };
+                controller.on_sample(now, sample);
+                let limit = controller.limit();
+                prop_assert!((bounds.0..=bounds.1).contains(&limit), "{limit} outside {bounds:?}");
+            }
+            prop_assert_eq!(controller.estimates().invalid_limits, 0);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Public behaviour of the pure decisions.
 
+mod anchored_gradient;
 mod controller;
 mod limit;
 mod pool;

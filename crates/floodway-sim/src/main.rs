@@ -1,0 +1,168 @@
+//! Limit algorithms in front of simulated downstreams: `cargo xtask sim`.
+#![expect(clippy::print_stdout, reason = "figures are what this program is for")]
+
+mod algorithms;
+mod check;
+mod downstream;
+mod figures;
+mod goals;
+mod oracle;
+mod random;
+mod refusals;
+mod replica;
+mod report;
+mod scenario;
+mod storm;
+mod study;
+mod trace;
+mod world;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::{
+    algorithms::Algorithm,
+    check::{Tolerance, regressions},
+    goals::{Demand, figures},
+    random::Service,
+    report::{Figures, Report, folder},
+    scenario::Scenario,
+    study::{Setting, Study},
+};
+
+/// Milliseconds, as seconds.
+const MEAN: f64 = 0.020;
+
+/// Seeds of the report, and of the settings that nothing was tuned for.
+const SEEDS: u64 = 20;
+const UNTUNED_SEEDS: u64 = 10;
+const STORM_SEEDS: u64 = 3;
+const FIRST_UNTUNED: u64 = 1_000_001;
+
+/// Plays every scenario with every algorithm and writes docs/reports/limits.md.
+#[derive(Parser)]
+struct Arguments {
+    /// Also write the figures to this file, as JSON.
+    #[arg(long, value_name = "PATH")]
+    json: Option<PathBuf>,
+    /// Few seeds and ours alone: compares with the committed figures and writes no report.
+    #[arg(long)]
+    quick: bool,
+    /// Compares with the committed report and leaves it as it is.
+    #[arg(long)]
+    check: bool,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let committed = Figures::read(&folder().join("limits.json"));
+    let figures = if arguments.quick { quick() } else { full(!arguments.check)? };
+    for figure in figures.results.iter().filter(|figure| figure.goal.is_some()) {
+        let verdict = if figure.is_met() == Some(true) { "met" } else { "MISSED" };
+        let goal = figure.goal.unwrap_or_default();
+        println!(
+            "{:<32} {:>8.4} {:<6} goal {goal}, {verdict}",
+            figure.id, figure.value, figure.unit
+        );
+    }
+    if let Some(path) = &arguments.json {
+        figures.write(path)?;
+    }
+    let committed = match committed {
+        Ok(committed) => committed,
+        Err(error) => {
+            println!("nothing to compare with: {error:#}");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let tolerance = if arguments.quick {
+        Tolerance { relative: 0.08, absolute: 0.02 }
+    } else {
+        Tolerance { relative: 0.02, absolute: 0.001 }
+    };
+    let worse = regressions(&figures, &committed, tolerance);
+    for line in &worse {
+        println!("worse: {line}");
+    }
+    Ok(if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn quick() -> Figures {
+    let study = |workers| {
+        Study::run(Setting {
+            id: format!("c{workers}"),
+            scenarios: Scenario::all(workers, MEAN),
+            seeds: 1..4,
+            algorithms: vec![Algorithm::AnchoredGradient],
+            charts: false,
+        })
+    };
+    let four = figures(&study(4), Demand::Less);
+    let sixteen = figures(&study(16), Demand::Full);
+    Figures::new([four, sixteen].concat())
+}
+
+fn full(write: bool) -> Result<Figures> {
+    let study = |workers: usize| {
+        Study::run(Setting {
+            id: format!("c{workers}"),
+            scenarios: Scenario::all(workers, MEAN),
+            seeds: 1..1 + SEEDS,
+            algorithms: Algorithm::ADAPTIVE.to_vec(),
+            charts: workers == 16,
+        })
+    };
+    let tuned = [study(16), study(4), study(64)];
+    let untuned: Vec<_> = untuned().into_iter().map(Study::run).collect();
+    let storms = storm::run_all(1..1 + STORM_SEEDS);
+    let demands = [Demand::Full, Demand::Less, Demand::Less];
+    let mut results: Vec<_> =
+        tuned.iter().zip(demands).flat_map(|(study, demand)| figures(study, demand)).collect();
+    results.extend(storms.iter().map(storm::Storm::figure));
+    results.extend(untuned.iter().flat_map(|study| figures(study, Demand::Nothing)));
+    let figures = Figures::new(results);
+    if write {
+        let report = Report {
+            tuned: &tuned,
+            untuned: &untuned,
+            storms: &storms,
+            figures: &figures,
+            seeds: SEEDS,
+            untuned_seeds: UNTUNED_SEEDS,
+        };
+        report.write()?;
+    }
+    Ok(figures)
+}
+
+/// What no constant was chosen with.
+fn untuned() -> Vec<Setting> {
+    let setting = |id: &str, scenarios| Setting {
+        id: id.to_owned(),
+        scenarios,
+        seeds: FIRST_UNTUNED..FIRST_UNTUNED + UNTUNED_SEEDS,
+        algorithms: vec![Algorithm::AnchoredGradient],
+        charts: false,
+    };
+    // Where the distribution is not the scenario's point.
+    let with = |service| {
+        let scenarios = Scenario::all(16, MEAN).into_iter();
+        let plain = scenarios.filter(|scenario| scenario.service == Service::Exponential);
+        plain.map(|scenario| scenario.with_service(service)).collect()
+    };
+    vec![
+        setting("8 workers", Scenario::all(8, MEAN)),
+        setting("16 workers", Scenario::all(16, MEAN)),
+        setting("32 workers", Scenario::all(32, MEAN)),
+        setting("16 workers, 5 ms", Scenario::all(16, 0.005)),
+        setting("16 workers, 80 ms", Scenario::all(16, 0.080)),
+        setting("16 workers, constant service time", with(Service::Constant)),
+        setting("16 workers, log-normal, σ = 1", with(Service::LogNormal { sigma: 1.0 })),
+        setting(
+            "16 workers, one in three 7 times as long",
+            with(Service::Bimodal { share: 1.0 / 3.0, slow: 7.0 / 3.0 }),
+        ),
+    ]
+}
