@@ -64,9 +64,6 @@ pub enum BuildError {
     /// The algorithm has a parameter that it cannot work with.
     #[error(transparent)]
     Algorithm(#[from] InvalidParameter),
-    /// Nothing says what the limit is.
-    #[error("limit: not set; call limit, algorithm or ceiling")]
-    NoLimit,
     /// An adaptive algorithm needs durations, which counting alone does not measure.
     #[error("instrumentation: Counts measures no durations, which the algorithm needs; use Full")]
     Unmeasured,

@@ -32,8 +32,9 @@ mod sync;
 pub use clock::Clock;
 pub use error::{BuildError, LimitError, UnknownPartition};
 pub use floodway_control::{
-    Aimd, Decision, Direction, Discipline, Estimates, Fixed, InvalidParameter, LimitAlgorithm,
-    Outcome, Priority, ProbeResult, Reason, Sample, Window, WindowConfig,
+    Aimd, AnchoredGradient, Decision, Direction, Discipline, Estimates, Fixed, Gradient2,
+    InvalidParameter, LimitAlgorithm, Outcome, Priority, ProbeResult, Reason, Sample, Vegas,
+    Window, WindowConfig,
 };
 pub use floodway_metrics::Registry;
 pub use limiter::{

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::RangeInclusive, sync::Arc};
 
-use floodway_control::{Controller, Fixed, LimitAlgorithm};
+use floodway_control::{AnchoredGradient, Controller, Fixed, LimitAlgorithm};
 use floodway_metrics::{ComponentKind, Registry, Source};
 
 use super::{
@@ -53,7 +53,8 @@ impl LimiterBuilder {
         self.algorithm(Fixed::new(limit))
     }
 
-    /// What decides the limit. Without one, the ceilings alone do.
+    /// What decides the limit. Without one, the ceilings alone do; without ceilings,
+    /// [`AnchoredGradient`], which finds it from latencies and failures.
     pub fn algorithm(mut self, algorithm: impl LimitAlgorithm) -> Self {
         self.algorithm = Some(Box::new(algorithm));
         self
@@ -134,7 +135,7 @@ impl LimiterBuilder {
         let partitions = Partitions::new(self.partitions)?;
         let algorithm = match self.algorithm {
             Some(algorithm) => algorithm,
-            None if self.ceilings.is_empty() => return Err(BuildError::NoLimit),
+            None if self.ceilings.is_empty() => default_algorithm(self.bounds),
             None => Box::new(Fixed::new(MAX_PERMITS)),
         };
         algorithm.check()?;
@@ -157,6 +158,17 @@ impl LimiterBuilder {
         core.attach_ceilings();
         Ok(core)
     }
+}
+
+/// Begins at its own initial limit, or at the bound that is nearest to it.
+fn default_algorithm(bounds: Option<(u32, u32)>) -> Box<dyn LimitAlgorithm> {
+    let mut algorithm = AnchoredGradient::default();
+    if let Some((min, max)) = bounds
+        && min <= max
+    {
+        algorithm.clamp(f64::from(min), f64::from(max));
+    }
+    Box::new(algorithm)
 }
 
 fn check_limit(limit: f64, (min, max): (u32, u32)) -> Result<(), BuildError> {

@@ -78,6 +78,11 @@ pub(super) struct Core {
     held_back: AtomicU64,
     /// Mean nanoseconds between permits that come free, for rejections; 0 while unknown.
     interval: AtomicU64,
+    /// When permits were last seen to be in use, in nanoseconds of the clock; 0 where durations are
+    /// not measured.
+    busy_at: AtomicU64,
+    /// Until when all moments at which permits come free are promised to who was refused.
+    promised: AtomicU64,
     /// Where the time of the queue begins: it follows tokio's clock, as deadlines do.
     origin: Instant,
     /// Where the time of the clock begins, since the Unix epoch.
@@ -116,6 +121,8 @@ impl Core {
             control: Mutex::new(control),
             held_back: AtomicU64::new(0),
             interval: AtomicU64::new(0),
+            busy_at: AtomicU64::new(0),
+            promised: AtomicU64::new(0),
             origin: Instant::now(),
             nestings: Mutex::default(),
             #[cfg(debug_assertions)]
@@ -215,6 +222,7 @@ impl Core {
                 timings.permits.begin(at, weight);
                 if after.is_saturated() {
                     timings.saturated.begin(at, 1);
+                    self.busy_at.store(at, Ordering::Relaxed);
                 }
                 at
             }
@@ -269,6 +277,7 @@ impl Core {
         self.partitions.remove(partition, weight);
         if let Some(timings) = &self.cells.timings {
             timings.permits.end(now, weight);
+            self.busy_at.store(now, Ordering::Relaxed);
         }
         let before = State(self.state.fetch_sub(u64::from(weight), Ordering::AcqRel));
         if before.is_saturated()

@@ -16,9 +16,10 @@ use floodway_metrics::catalogue::limiter::REASON;
 pub struct Rejected {
     /// Why.
     pub reason: RejectReason,
-    /// When the queue as it is now will have drained, from the rate at which it does, and up to
-    /// half of that more, at random, so that those who were refused together do not come back
-    /// together. One second where nothing is known yet, one minute at most.
+    /// When to come back: once the queue as it is now has drained, from the rate at which it does,
+    /// and those have had their turn who were told so before. So those who are refused together do
+    /// not come back together. Up to one turn more at random; one second where nothing is known
+    /// yet, one minute at most.
     pub retry_after: Duration,
     /// The limit at that moment.
     pub limit: u32,
@@ -71,6 +72,12 @@ impl RejectReason {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         REASON.values[self.index()]
+    }
+
+    /// Whether the caller would have been admitted under a higher limit.
+    #[inline]
+    pub(super) const fn is_for_want_of_a_permit(self) -> bool {
+        !matches!(self, Self::Weight | Self::Nested | Self::Closed)
     }
 
     /// The position of this reason in [`RejectReason::ALL`].

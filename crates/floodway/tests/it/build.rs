@@ -31,7 +31,6 @@ fn errors_name_the_field_and_the_value() {
     let reversed = |b: LimiterBuilder| b.limit(5).bounds(RangeInclusive::new(8, 3));
     check("x", reversed, "bounds: minimum 8 is above maximum 3");
     check("x", |b| b.limit(5).bounds(0..=8), "bounds: 0 is out of range, expected 1 to 1048576");
-    check("x", |b| b, "limit: not set; call limit, algorithm or ceiling");
     check(
         "x",
         |b| b.limit(1).queue(Queue::fifo().capacity(0)),
@@ -177,4 +176,15 @@ fn set_limit_keeps_to_the_bounds() {
     bench.check(8, 0, 0);
     let unbounded = Bench::new(|b| b.limit(5));
     assert!(unbounded.limiter.set_limit(0).is_err());
+}
+
+/// Nobody has to know a number: the default algorithm finds it, inside the bounds if there are any.
+#[test]
+fn without_a_limit_the_default_algorithm_finds_it() {
+    for (bounds, limit) in [(None, 10), (Some(1..=5), 5), (Some(20..=50), 20)] {
+        let registry = Registry::new();
+        let builder = Limiter::builder("test").registry(&registry);
+        let builder = bounds.into_iter().fold(builder, LimiterBuilder::bounds);
+        assert_eq!(builder.build().unwrap().limit(), limit);
+    }
 }

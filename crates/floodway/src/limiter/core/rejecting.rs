@@ -42,25 +42,60 @@ impl Core {
     /// Counts a refusal and says when to come back.
     pub(in crate::limiter) fn reject(&self, reason: RejectReason, priority: Priority) -> Rejected {
         let nth = self.cells.reject(reason, priority);
-        self.note_held_back();
         let state = self.state();
         let ahead = if state.is_queued() { self.queued() } else { 0 };
         let mut interval = self.interval.load(Ordering::Relaxed);
         if !state.is_queued() && nth.is_multiple_of(REFRESH_EVERY) {
             interval = self.refresh_interval();
         }
+        let drained = interval.saturating_mul(ahead as u64 + 1);
+        let retry_after = if interval == 0 {
+            UNKNOWN_RETRY_AFTER.mul_f64(1.0 + fastrand::f64() / 2.0)
+        } else if reason.is_for_want_of_a_permit() {
+            self.note_held_back();
+            Duration::from_nanos(self.promise(drained, interval))
+        } else {
+            Duration::from_nanos(drained)
+        };
         Rejected {
             reason,
-            retry_after: retry_after(interval, ahead),
+            retry_after: retry_after.min(MAX_RETRY_AFTER),
             limit: self.limit_at(state),
             in_flight: state.in_flight(),
         }
     }
 
+    /// The next moment at which a permit comes free that nobody else was promised, in nanoseconds
+    /// from now, and up to one interval more at random.
+    ///
+    /// If all who are refused together were told when the queue has drained, they would come back
+    /// together, and nearly all would be refused again.
+    fn promise(&self, drained: u64, interval: u64) -> u64 {
+        // As of the last release: a look at the clock would double the cost of a refusal.
+        let now = self.busy_at.load(Ordering::Relaxed);
+        let after = if now == 0 {
+            // Nobody measures time here.
+            drained
+        } else {
+            let latest = now + MAX_RETRY_AFTER.as_nanos() as u64;
+            let next = |promised: u64| promised.max(now + drained).saturating_add(interval);
+            let promised = self.promised.load(Ordering::Relaxed);
+            // Two who are refused at the same instant may be told the same moment; not worth a loop.
+            self.promised.store(next(promised).min(latest), Ordering::Relaxed);
+            (next(promised) - interval).saturating_sub(now)
+        };
+        // In 1/2¹⁶ of the interval, because this is on the path of every refusal.
+        after.saturating_add((interval >> 16).saturating_mul(u64::from(fastrand::u16(..))))
+    }
+
     /// With all permits out, one comes back every hold time / limit on average.
     #[cold]
     fn refresh_interval(&self) -> u64 {
-        let hold = self.cells.timings.as_ref().and_then(|timings| timings.hold.mean());
+        let latest = self.control().controller.estimates().window_latency;
+        let hold = match latest {
+            Some(latency) => u64::try_from(latency.as_nanos()).ok(),
+            None => self.cells.timings.as_ref().and_then(|timings| timings.hold.mean()),
+        };
         let interval = hold.map_or(0, |hold| (hold / u64::from(self.limit().max(1))).max(1));
         self.interval.store(interval, Ordering::Relaxed);
         interval
@@ -106,16 +141,3 @@ const SHADOW_QUEUE_FULL: usize = 0;
 const SHADOW_DEADLINE: usize = 1;
 const SHADOW_NO_PERMIT: usize = 2;
 const SHADOW_WEIGHT: usize = 3;
-
-/// How long `ahead` and one more take at one permit every `interval` nanoseconds, and up to half of
-/// that longer.
-#[inline]
-fn retry_after(interval: u64, ahead: usize) -> Duration {
-    if interval == 0 {
-        return UNKNOWN_RETRY_AFTER.mul_f64(1.0 + fastrand::f64() / 2.0);
-    }
-    let drained = interval.saturating_mul(ahead as u64 + 1);
-    // In 1/2¹⁶ of the time to drain, because this is on the path of every refusal.
-    let jitter = (drained >> 17).saturating_mul(u64::from(fastrand::u16(..)));
-    Duration::from_nanos(drained.saturating_add(jitter)).min(MAX_RETRY_AFTER)
-}
