@@ -45,6 +45,6 @@ pub(crate) fn quick() -> Result<()> {
 fn simulator() -> Command {
     let mut command = process::cargo();
     // The folder stays the caller's, so that a relative PATH means what the caller sees.
-    command.args(["run", "--release", "-p", "floodway-sim", "--"]);
+    command.args(["run", "--release", "-p", "floodway-sim", "--features", "report", "--"]);
     command
 }

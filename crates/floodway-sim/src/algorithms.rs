@@ -5,21 +5,29 @@ use floodway_control::{Aimd, AnchoredGradient, Fixed, Gradient2, LimitAlgorithm,
 /// The initial limit of those that have none of their own: Netflix's.
 const INITIAL: u32 = 20;
 
+/// An algorithm with its published parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Algorithm {
+pub enum Algorithm {
+    /// [`floodway_control::Fixed`] at this limit.
     Fixed(u32),
+    /// [`floodway_control::Aimd`].
     Aimd,
+    /// [`floodway_control::Vegas`].
     Vegas,
+    /// [`floodway_control::Gradient2`].
     Gradient2,
+    /// [`floodway_control::AnchoredGradient`].
     AnchoredGradient,
 }
 
 impl Algorithm {
     /// All that adapt, ours last.
-    pub(crate) const ADAPTIVE: [Self; 4] =
+    pub const ADAPTIVE: [Self; 4] =
         [Self::Aimd, Self::Vegas, Self::Gradient2, Self::AnchoredGradient];
 
-    pub(crate) fn name(self) -> &'static str {
+    /// For tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Fixed(_) => "best fixed",
             Self::Aimd => "Aimd",
@@ -29,7 +37,9 @@ impl Algorithm {
         }
     }
 
-    pub(crate) fn build(self) -> Box<dyn LimitAlgorithm> {
+    /// A new one.
+    #[must_use]
+    pub fn build(self) -> Box<dyn LimitAlgorithm> {
         match self {
             Self::Fixed(limit) => Box::new(Fixed::new(limit)),
             Self::Aimd => Box::new(Aimd::new(INITIAL)),

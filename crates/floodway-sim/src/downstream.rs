@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 /// Operations that wait and operations that are worked on.
 #[derive(Debug, Default)]
-pub(crate) struct Downstream {
+pub struct Downstream {
     /// Each operation more than there are workers makes all work this much slower.
     crowding: f64,
     workers: usize,
@@ -13,19 +13,24 @@ pub(crate) struct Downstream {
 }
 
 impl Downstream {
-    pub(crate) fn new(crowding: f64) -> Self {
+    /// Without workers. Each operation more than those makes all work `crowding` slower.
+    #[must_use]
+    pub fn new(crowding: f64) -> Self {
         Self { crowding, ..Self::default() }
     }
 
-    pub(crate) fn set_workers(&mut self, workers: usize) {
+    /// Changes how many work; who is at work stays.
+    pub fn set_workers(&mut self, workers: usize) {
         self.workers = workers;
     }
 
-    pub(crate) fn arrive(&mut self, operation: u32) {
+    /// Puts an operation into the line.
+    pub fn arrive(&mut self, operation: u32) {
         self.waiting.push_back(operation);
     }
 
-    pub(crate) fn finish(&mut self) {
+    /// A worker is done.
+    pub fn finish(&mut self) {
         self.busy -= 1;
     }
 
@@ -33,7 +38,7 @@ impl Downstream {
     ///
     /// Nobody tells the downstream that a caller has given up: abandoned work is done all the
     /// same, as it is by most servers.
-    pub(crate) fn start(&mut self) -> Option<(u32, f64)> {
+    pub fn start(&mut self) -> Option<(u32, f64)> {
         if self.busy >= self.workers {
             return None;
         }

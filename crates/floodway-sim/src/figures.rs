@@ -1,9 +1,6 @@
 //! The figures of a run, beside those of the best fixed limit.
 
-use crate::{
-    scenario::{Asks, Scenario},
-    trace::Trace,
-};
+use floodway_sim::{Asks, Scenario, Trace};
 
 /// How an algorithm did in one scenario, seed by seed.
 #[derive(Clone, Debug, Default)]

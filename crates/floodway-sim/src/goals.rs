@@ -1,11 +1,10 @@
 //! What `AnchoredGradient` has to reach, and whether it does.
 
+use floodway_sim::{Algorithm, Asks};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    algorithms::Algorithm,
     figures::{Figures, mean, most},
-    scenario::Asks,
     study::{Outcome, Study},
 };
 

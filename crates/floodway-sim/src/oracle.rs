@@ -1,6 +1,6 @@
 //! The best fixed limit, found by search: what an algorithm is measured against.
 
-use crate::{algorithms::Algorithm, scenario::Scenario, trace::Trace, world::run};
+use floodway_sim::{Algorithm, Scenario, Trace, run};
 
 /// The limits that are tried: every one up to 10, then steps of a tenth.
 fn ladder() -> Vec<u32> {

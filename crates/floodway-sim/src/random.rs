@@ -6,19 +6,28 @@ use rand_distr::{Distribution, Exp1, LogNormal};
 
 /// How long the work of one operation takes, relative to the mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Service {
+pub enum Service {
     /// Exponential.
     Exponential,
     /// `share` of the operations take `slow` times the mean, the others what is left.
-    Bimodal { share: f64, slow: f64 },
+    Bimodal {
+        /// 0 to 1.
+        share: f64,
+        /// In means.
+        slow: f64,
+    },
     /// Log-normal with this deviation of the logarithm.
-    LogNormal { sigma: f64 },
+    LogNormal {
+        /// Of the logarithm.
+        sigma: f64,
+    },
     /// Always the mean.
     Constant,
 }
 
 impl Service {
-    pub(crate) fn draw(self, random: &mut impl Rng) -> f64 {
+    /// The work of one operation, relative to the mean.
+    pub fn draw(self, random: &mut impl Rng) -> f64 {
         match self {
             Self::Exponential => Exp1.sample(random),
             Self::Bimodal { share, slow } => {

@@ -4,60 +4,76 @@ use crate::random::Service;
 
 /// A course of events, for given numbers of workers and mean service time.
 #[derive(Clone, Debug)]
-pub(crate) struct Scenario {
+pub struct Scenario {
     /// A letter, for identifiers.
-    pub(crate) id: &'static str,
-    pub(crate) title: &'static str,
-    pub(crate) workers: usize,
+    pub id: &'static str,
+    /// What happens, for people.
+    pub title: &'static str,
+    /// The nominal number.
+    pub workers: usize,
     /// Mean service time, in seconds.
-    pub(crate) mean: f64,
-    pub(crate) service: Service,
+    pub mean: f64,
+    /// How the work is distributed.
+    pub service: Service,
     /// Callers give up after this many seconds.
-    pub(crate) deadline: f64,
-    pub(crate) phases: Vec<Phase>,
+    pub deadline: f64,
+    /// One after the other.
+    pub phases: Vec<Phase>,
     /// How much slower all work gets with each operation more than there are workers: memory,
     /// locks, context switches.
-    pub(crate) crowding: f64,
+    pub crowding: f64,
     /// Whether the limiters disagree on what time it is.
-    pub(crate) clocks_differ: bool,
+    pub clocks_differ: bool,
     /// What those do who were refused; without any, they are gone.
-    pub(crate) clients: Option<Clients>,
+    pub clients: Option<Clients>,
     /// What is asked besides goodput and latency.
-    pub(crate) asks: Asks,
+    pub asks: Asks,
 }
 
 /// A stretch of time in which nothing changes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Phase {
+pub struct Phase {
     /// Seconds.
-    pub(crate) length: f64,
+    pub length: f64,
     /// Offered load, as a multiple of the nominal capacity.
-    pub(crate) load: f64,
+    pub load: f64,
     /// Workers, as a multiple of the nominal number.
-    pub(crate) workers: f64,
+    pub workers: f64,
     /// Work per operation, as a multiple.
-    pub(crate) cost: f64,
+    pub cost: f64,
     /// Added to each operation after its work, in mean service times; infinite for no answer.
-    pub(crate) delay: f64,
+    pub delay: f64,
     /// Limiters among which the load is spread.
-    pub(crate) replicas: usize,
+    pub replicas: usize,
+}
+
+/// A phase, or half of the last one.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch {
+    /// What holds meanwhile.
+    pub phase: Phase,
+    /// When it ends, in nanoseconds since the beginning.
+    pub end: u64,
+    /// Whether it is the last: everybody has settled by then.
+    pub last: bool,
 }
 
 /// Callers who come back, and a limiter with a queue in front of them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clients {
-    pub(crate) returns: Returns,
+pub struct Clients {
+    /// When they come back.
+    pub returns: Returns,
     /// Places in the queue.
-    pub(crate) queue: usize,
+    pub queue: usize,
     /// What it costs the workers to refuse somebody, in mean service times.
-    pub(crate) refusal: f64,
+    pub refusal: f64,
     /// Seconds after which they do not come back.
-    pub(crate) patience: f64,
+    pub patience: f64,
 }
 
 /// When callers come back. All of them vary by half, so that they do not come back together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Returns {
+pub enum Returns {
     /// After 100 ms, whatever they were told.
     Impatient,
     /// After as long as the queue takes to drain.
@@ -67,7 +83,9 @@ pub(crate) enum Returns {
 }
 
 impl Returns {
-    pub(crate) fn name(self) -> &'static str {
+    /// For identifiers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Impatient => "impatient",
             Self::Depth => "depth",
@@ -78,10 +96,12 @@ impl Returns {
 
 /// A question that only some scenarios can answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asks {
+pub enum Asks {
+    /// No question.
     Nothing,
     /// How goodput is ten seconds after the trouble that ends at this second.
     Recovery {
+        /// Seconds.
         end: usize,
     },
     /// How far the limit drifts.
@@ -90,6 +110,7 @@ pub(crate) enum Asks {
     Fairness,
     /// How long the limit takes to its minimum, from this second on.
     Floor {
+        /// Seconds.
         from: usize,
     },
     /// How many are rejected although there is room for all.
@@ -107,7 +128,8 @@ const DEADLINE: f64 = 12.5;
 
 impl Scenario {
     /// Every scenario, for this many workers and this mean service time in seconds.
-    pub(crate) fn all(workers: usize, mean: f64) -> Vec<Self> {
+    #[must_use]
+    pub fn all(workers: usize, mean: f64) -> Vec<Self> {
         let scenario = |id, title, phases: &[Phase]| Self {
             id,
             title,
@@ -226,7 +248,8 @@ impl Scenario {
 
     /// Five seconds at three times the capacity, between times at four fifths of it, with callers
     /// who come back.
-    pub(crate) fn storm(workers: usize, mean: f64, clients: Clients) -> Self {
+    #[must_use]
+    pub fn storm(workers: usize, mean: f64, clients: Clients) -> Self {
         let calm = Phase { load: 0.8, ..CALM };
         let surge = Phase { length: 5.0, load: 3.0, ..CALM };
         Self {
@@ -245,22 +268,57 @@ impl Scenario {
     }
 
     /// The same course with another kind of work.
-    pub(crate) fn with_service(mut self, service: Service) -> Self {
+    #[must_use]
+    pub fn with_service(mut self, service: Service) -> Self {
         self.service = service;
         self
     }
 
+    /// The same course with another length of each phase, in seconds.
+    #[must_use]
+    pub fn with_lengths(mut self, length: impl Fn(f64) -> f64) -> Self {
+        for phase in &mut self.phases {
+            phase.length = length(phase.length);
+        }
+        self
+    }
+
+    /// All phases, the last one in two halves. At the beginning of each, the time to the next
+    /// arrival is drawn anew.
+    pub fn stretches(&self) -> impl Iterator<Item = Stretch> {
+        let mut end = 0.0;
+        self.phases.iter().enumerate().flat_map(move |(index, &phase)| {
+            let halves = if index + 1 == self.phases.len() { 2 } else { 1 };
+            let mut stretches = Vec::new();
+            for half in 0..halves {
+                end += phase.length * 1e9 / f64::from(halves);
+                stretches.push(Stretch { phase, end: end as u64, last: half == 1 });
+            }
+            stretches
+        })
+    }
+
+    /// How many work in `phase`.
+    #[must_use]
+    pub fn workers_in(&self, phase: &Phase) -> usize {
+        ((phase.workers * self.workers as f64).round() as usize).max(1)
+    }
+
     /// Seconds from the beginning to the end.
-    pub(crate) fn length(&self) -> f64 {
+    #[must_use]
+    pub fn length(&self) -> f64 {
         self.phases.iter().map(|phase| phase.length).sum()
     }
 
     /// Operations per second that the downstream can do when nothing is wrong with it.
-    pub(crate) fn capacity(&self) -> f64 {
+    #[must_use]
+    pub fn capacity(&self) -> f64 {
         self.workers as f64 / self.mean
     }
 
-    pub(crate) fn replicas(&self) -> usize {
+    /// The most limiters that any phase has.
+    #[must_use]
+    pub fn replicas(&self) -> usize {
         self.phases.iter().map(|phase| phase.replicas).max().unwrap_or(1)
     }
 }

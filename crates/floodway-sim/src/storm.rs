@@ -1,12 +1,10 @@
 //! Does it help if refused callers come back when they were told to?
 
+use floodway_sim::{Algorithm, Clients, Returns, Scenario, Second, Trace, run};
+
 use crate::{
-    algorithms::Algorithm,
     figures::mean,
     goals::{Better, Figure},
-    scenario::{Clients, Returns, Scenario},
-    trace::{Second, Trace},
-    world::run,
 };
 
 /// What came of callers of one kind, in front of a limiter whose refusals cost this much.

@@ -1,8 +1,8 @@
 //! Every scenario, for some seeds, with some algorithms: the runs behind the report.
 
-use crate::{
-    algorithms::Algorithm, figures::Figures, oracle, scenario::Scenario, trace::Trace, world::run,
-};
+use floodway_sim::{Algorithm, Scenario, Trace, run};
+
+use crate::{figures::Figures, oracle};
 
 /// Where and with what the scenarios are played.
 #[derive(Clone, Debug)]

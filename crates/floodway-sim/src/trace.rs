@@ -2,17 +2,21 @@
 
 /// The limit is read this often, in nanoseconds; no multiple of it is a second, so that nothing
 /// which happens on whole seconds is seen always or never.
-pub(crate) const TICK: u64 = 97_000_000;
+pub const TICK: u64 = 97_000_000;
 
 const BUCKETS: usize = 2_000;
 
+/// Counts and latencies of a run.
 #[derive(Clone, Debug)]
-pub(crate) struct Trace {
-    pub(crate) offered: u64,
-    pub(crate) rejected: u64,
-    pub(crate) seconds: Vec<Second>,
+pub struct Trace {
+    /// Callers who came, for the first time.
+    pub offered: u64,
+    /// Refusals.
+    pub rejected: u64,
+    /// The run second by second.
+    pub seconds: Vec<Second>,
     /// Operations that ended in time, by limiter, in the second half of the last phase.
-    pub(crate) shares: Vec<u64>,
+    pub shares: Vec<u64>,
     /// Latencies up to the deadline, in as many equal steps; a timeout is in the last.
     latencies: Vec<u32>,
     deadline: u64,
@@ -20,32 +24,41 @@ pub(crate) struct Trace {
 
 /// One second of a run.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Second {
+pub struct Second {
     /// Sum of the limits of all replicas, at each tick.
-    pub(crate) limits: f64,
-    pub(crate) ticks: u32,
-    pub(crate) offered: u32,
-    pub(crate) rejected: u32,
+    pub limits: f64,
+    /// How often the limits were read.
+    pub ticks: u32,
+    /// Callers who came.
+    pub offered: u32,
+    /// Refusals.
+    pub rejected: u32,
     /// Ended in time.
-    pub(crate) good: u32,
-    pub(crate) ended: u32,
-    /// Seconds.
-    pub(crate) latency: f64,
+    pub good: u32,
+    /// Ended in time or too late.
+    pub ended: u32,
+    /// Sum over those that ended, in seconds.
+    pub latency: f64,
 }
 
 impl Second {
-    pub(crate) fn limit(&self) -> f64 {
+    /// The mean limit of all replicas together.
+    #[must_use]
+    pub fn limit(&self) -> f64 {
         self.limits / f64::from(self.ticks.max(1))
     }
 
     /// In seconds.
-    pub(crate) fn mean_latency(&self) -> f64 {
+    #[must_use]
+    pub fn mean_latency(&self) -> f64 {
         self.latency / f64::from(self.ended.max(1))
     }
 }
 
 impl Trace {
-    pub(crate) fn new(length: f64, deadline: u64, replicas: usize) -> Self {
+    /// Of a run of `length` seconds, with a deadline in nanoseconds.
+    #[must_use]
+    pub fn new(length: f64, deadline: u64, replicas: usize) -> Self {
         Self {
             offered: 0,
             rejected: 0,
@@ -56,12 +69,14 @@ impl Trace {
         }
     }
 
-    pub(crate) fn second(&mut self, now: u64) -> &mut Second {
+    /// The second in which `now` is, in nanoseconds.
+    pub fn second(&mut self, now: u64) -> &mut Second {
         let last = self.seconds.len() - 1;
         &mut self.seconds[((now / 1_000_000_000) as usize).min(last)]
     }
 
-    pub(crate) fn ended(&mut self, now: u64, latency: u64, good: bool) {
+    /// Counts an operation that ended `now` after `latency`, both in nanoseconds.
+    pub fn ended(&mut self, now: u64, latency: u64, good: bool) {
         let bucket = (latency as usize * BUCKETS / self.deadline as usize).min(BUCKETS);
         self.latencies[bucket] += 1;
         let second = self.second(now);
@@ -71,24 +86,28 @@ impl Trace {
     }
 
     /// Operations that ended in time.
-    pub(crate) fn good(&self) -> u64 {
+    #[must_use]
+    pub fn good(&self) -> u64 {
         self.good_between(0, self.seconds.len())
     }
 
     /// Operations that ended in time, from one second to another.
-    pub(crate) fn good_between(&self, from: usize, to: usize) -> u64 {
+    #[must_use]
+    pub fn good_between(&self, from: usize, to: usize) -> u64 {
         self.seconds[from..to.min(self.seconds.len())].iter().map(|s| u64::from(s.good)).sum()
     }
 
     /// The mean limit, from one second to another.
-    pub(crate) fn limit_between(&self, from: usize, to: usize) -> f64 {
+    #[must_use]
+    pub fn limit_between(&self, from: usize, to: usize) -> f64 {
         let seconds = &self.seconds[from..to];
         seconds.iter().map(Second::limit).sum::<f64>() / seconds.len() as f64
     }
 
     /// The latency that 99 % of all operations stay below, in seconds; timeouts count as the
     /// deadline.
-    pub(crate) fn p99(&self) -> f64 {
+    #[must_use]
+    pub fn p99(&self) -> f64 {
         let all: u64 = self.latencies.iter().map(|&count| u64::from(count)).sum();
         let mut left = (all as f64 * 0.99) as u64;
         for (bucket, &count) in self.latencies.iter().enumerate() {
@@ -106,7 +125,8 @@ impl Trace {
     ///
     /// Source: R. Jain, D. Chiu, W. Hawe, "A quantitative measure of fairness and discrimination
     /// for resource allocation in shared computer systems", DEC-TR-301, 1984.
-    pub(crate) fn fairness(&self) -> f64 {
+    #[must_use]
+    pub fn fairness(&self) -> f64 {
         let sum: f64 = self.shares.iter().map(|&share| share as f64).sum();
         let squares: f64 = self.shares.iter().map(|&share| (share as f64).powi(2)).sum();
         if squares > 0.0 { sum * sum / (squares * self.shares.len() as f64) } else { 0.0 }

@@ -10,14 +10,14 @@ use std::{
 
 use floodway_control::{LimitAlgorithm, Outcome};
 use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
 
 use crate::{
+    arrivals::{Arrival, Arrivals},
     downstream::Downstream,
-    random::{exponential, stream},
+    random::stream,
     refusals::Refusals,
     replica::Replica,
-    scenario::{Phase, Scenario},
+    scenario::{Phase, Scenario, Stretch},
     trace::{TICK, Trace},
 };
 
@@ -63,8 +63,7 @@ struct World<'a> {
     /// Deadlines come in the order of admissions, because all are equally long.
     deadlines: VecDeque<(u64, u32, u32)>,
     deadline: u64,
-    arrivals: ChaCha8Rng,
-    works: ChaCha8Rng,
+    arrivals: Arrivals,
     /// Who waits at the limiter, by slot and generation.
     waiting: VecDeque<(u32, u32)>,
     refusals: Refusals,
@@ -74,7 +73,7 @@ struct World<'a> {
 }
 
 /// Runs `scenario` with one algorithm from `algorithm` per replica.
-pub(crate) fn run(
+pub fn run(
     scenario: &Scenario,
     seed: u64,
     algorithm: &dyn Fn() -> Box<dyn LimitAlgorithm>,
@@ -97,21 +96,15 @@ pub(crate) fn run(
         events: BinaryHeap::new(),
         deadlines: VecDeque::new(),
         deadline,
-        arrivals: stream(seed, 0),
-        works: stream(seed, 1),
+        arrivals: Arrivals::new(seed),
         waiting: VecDeque::new(),
         refusals: Refusals::new(seed),
         sharing: false,
         trace: Trace::new(scenario.length(), deadline, count),
     };
-    let mut end = 0.0;
-    for (index, &phase) in scenario.phases.iter().enumerate() {
-        let halves = if index + 1 == scenario.phases.len() { 2 } else { 1 };
-        for half in 0..halves {
-            end += phase.length * SECOND / f64::from(halves);
-            world.sharing = half == 1;
-            world.play(phase, end as u64);
-        }
+    for Stretch { phase, end, last } in scenario.stretches() {
+        world.sharing = last;
+        world.play(phase, end);
     }
     world.trace
 }
@@ -119,10 +112,8 @@ pub(crate) fn run(
 impl World<'_> {
     fn play(&mut self, phase: Phase, end: u64) {
         self.phase = phase;
-        let workers = (phase.workers * self.scenario.workers as f64).round() as usize;
-        self.downstream.set_workers(workers.max(1));
-        let rate = phase.load * self.scenario.capacity() / SECOND;
-        let mut arrival = self.next_arrival(rate);
+        self.downstream.set_workers(self.scenario.workers_in(&phase));
+        let mut arrival = self.next_arrival();
         let mut tick = self.now.next_multiple_of(TICK);
         self.work();
         loop {
@@ -142,7 +133,7 @@ impl World<'_> {
                 self.expire();
             } else if next == arrival {
                 self.arrive();
-                arrival = self.next_arrival(rate);
+                arrival = self.next_arrival();
             } else {
                 let limits: u32 = self.replicas[..phase.replicas].iter().map(Replica::limit).sum();
                 let second = self.trace.second(next);
@@ -153,18 +144,15 @@ impl World<'_> {
         }
     }
 
-    fn next_arrival(&mut self, rate: f64) -> u64 {
-        self.now + (exponential(&mut self.arrivals) / rate) as u64 + 1
+    fn next_arrival(&mut self) -> u64 {
+        self.now + self.arrivals.gap(self.scenario, &self.phase)
     }
 
     fn arrive(&mut self) {
-        // Drawn for each arrival, admitted or not, so that all algorithms meet the same.
-        let work = self.scenario.service.draw(&mut self.works);
-        let choice: f64 = self.arrivals.random();
-        let replica = (choice * self.phase.replicas as f64) as u16;
+        let Arrival { work, replica } = self.arrivals.draw(self.scenario, &self.phase);
         self.trace.offered += 1;
         self.trace.second(self.now).offered += 1;
-        let slot = self.create(work, replica);
+        let slot = self.create(work, replica as u16);
         self.attempt(slot);
     }
 

@@ -1,13 +1,10 @@
 //! Limit, latency and goodput over time, as SVG.
 
 use anyhow::{Result, anyhow};
+use floodway_sim::{Algorithm, Second, Trace};
 use plotters::{coord::Shift, prelude::*};
 
-use crate::{
-    algorithms::Algorithm,
-    study::Outcome,
-    trace::{Second, Trace},
-};
+use crate::study::Outcome;
 
 const SIZE: (u32, u32) = (860, 640);
 const HEADER: u32 = 28;

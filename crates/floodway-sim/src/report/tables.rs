@@ -2,11 +2,11 @@
 
 use std::fmt::{Result, Write};
 
+use floodway_sim::{Algorithm, Asks, Returns};
+
 use super::Report;
 use crate::{
-    algorithms::Algorithm,
     figures::{Figures, least, mean},
-    scenario::{Asks, Returns},
     study::{Outcome, Study},
 };
 

@@ -11,6 +11,7 @@ mod keyed;
 mod limiter;
 #[cfg(feature = "http")]
 mod reqwest;
+mod scenarios;
 mod support;
 #[cfg(feature = "http")]
 mod tonic;

@@ -1,0 +1,22 @@
+//! Limit algorithms in front of simulated downstreams: what the runs are made of.
+//!
+//! The program beside this library plays every [`Scenario`] in virtual time and writes the report.
+//! The library is for whoever plays them with a real limiter.
+
+mod algorithms;
+mod arrivals;
+mod downstream;
+mod random;
+mod refusals;
+mod replica;
+mod scenario;
+mod trace;
+mod world;
+
+pub use algorithms::Algorithm;
+pub use arrivals::{Arrival, Arrivals};
+pub use downstream::Downstream;
+pub use random::Service;
+pub use scenario::{Asks, Clients, Phase, Returns, Scenario, Stretch};
+pub use trace::{Second, TICK, Trace};
+pub use world::run;
