@@ -68,23 +68,28 @@ impl Partitions {
         self.0.get(usize::from(index)).map(|partition| partition.name.as_str())
     }
 
-    pub(super) fn in_use(&self, index: usize) -> u32 {
-        let partition = self.0.get(index);
-        partition.map_or(0, |partition| partition.in_use.load(Ordering::Relaxed) as u32)
+    /// Permits that a partition uses, of `in_flight` in all.
+    pub(super) fn in_use(&self, index: usize, in_flight: u32) -> u32 {
+        let in_use = |partition: &Partition| partition.in_use.load(Ordering::Relaxed) as u32;
+        match index {
+            0 => in_flight.saturating_sub(self.0.iter().skip(1).map(in_use).sum()),
+            _ => self.0.get(index).map_or(0, in_use),
+        }
     }
 
-    // Relaxed, as the counts decide only who goes first, never whether there is room.
+    // Relaxed, as the counts decide only who goes first, never whether there is room. The default
+    // partition uses what no other does, so that nobody counts where there are no others.
     #[inline]
     pub(super) fn add(&self, index: u16, weight: u32) {
-        if let Some(partition) = self.0.get(usize::from(index)) {
-            partition.in_use.fetch_add(u64::from(weight), Ordering::Relaxed);
+        if index > 0 {
+            self.0[usize::from(index)].in_use.fetch_add(u64::from(weight), Ordering::Relaxed);
         }
     }
 
     #[inline]
     pub(super) fn remove(&self, index: u16, weight: u32) {
-        if let Some(partition) = self.0.get(usize::from(index)) {
-            partition.in_use.fetch_sub(u64::from(weight), Ordering::Relaxed);
+        if index > 0 {
+            self.0[usize::from(index)].in_use.fetch_sub(u64::from(weight), Ordering::Relaxed);
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::{task::Waker, time::Duration};
 
 use floodway_control::{Next, Ticket, Verdict};
-use tokio::time::Instant;
 
 use super::{
     super::{queue::Fate, rejected::RejectReason, state::State},
@@ -38,11 +37,12 @@ impl Core {
     /// tell, and whether there may be more to do.
     fn settle_next(&self) -> Option<(Option<Waker>, bool)> {
         // Before the lock, which is short compared with a look at the clock.
-        let now = self.queue_time(Instant::now());
+        let now = self.queue_time_now();
         let mut waiting = self.waiting();
-        let limit = self.state().limit();
-        let Next { ticket, weight, class } =
-            waiting.queue.next(now, limit, |partition| self.partitions.in_use(partition))?;
+        let state = self.state();
+        let limit = state.limit();
+        let in_use = |partition| self.partitions.in_use(partition, state.in_flight());
+        let Next { ticket, weight, class } = waiting.queue.next(now, limit, in_use)?;
         let want = Want { weight, priority: class.priority, partition: class.partition };
         let fate = self.settle(&mut waiting, now, ticket, want)?;
         self.end_wait();

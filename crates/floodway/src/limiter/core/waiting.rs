@@ -61,6 +61,7 @@ impl Core {
         waker: &Waker,
     ) -> Admission {
         let now = self.queue_time(Instant::now());
+        self.set_queue_time(now);
         let request = WaitRequest {
             class: Class { partition: want.partition, priority: want.priority },
             weight: want.weight,
