@@ -16,10 +16,6 @@ pub struct Estimates {
     pub window_latency: Option<Duration>,
     /// Operations that are queued downstream rather than worked on.
     pub queue: Option<f64>,
-    /// Relative growth of throughput per relative growth of operations in flight: 1 while there
-    /// are free resources, 0 when saturated. For algorithms that estimate it; those here do not,
-    /// because with n limiters on one backend each would see 1 − 1/n of it saturated.
-    pub elasticity: Option<f64>,
     /// Whether anybody was held back by the limit.
     pub limit_bound: bool,
     /// Whether the limit is low at the moment in order to measure the baseline.
