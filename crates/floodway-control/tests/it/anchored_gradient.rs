@@ -222,3 +222,9 @@ fn parameters_out_of_range_are_named() {
     assert_eq!(field(algorithm().with_probe_offset(ms(2_600))), "probe_offset");
     assert_eq!(field(algorithm().with_max_latency(ms(0))), "max_latency");
 }
+
+#[test]
+fn a_limit_that_nobody_asked_for_may_be_moved_into_the_bounds() {
+    assert_eq!(AnchoredGradient::default().initial_limit(), None);
+    assert_eq!(AnchoredGradient::new(10).initial_limit(), Some(10.0));
+}
