@@ -7,8 +7,10 @@ mod drain;
 mod group;
 mod line;
 mod priority;
+mod types;
 mod wait_queue;
 
 pub use discipline::Discipline;
 pub use priority::Priority;
-pub use wait_queue::{Class, Next, QueueConfig, Refusal, Ticket, Verdict, WaitQueue, WaitRequest};
+pub use types::{Class, Next, QueueConfig, Refusal, Ticket, Verdict, WaitRequest};
+pub use wait_queue::WaitQueue;

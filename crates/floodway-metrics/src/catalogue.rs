@@ -36,7 +36,7 @@ pub static CATALOGUE: &[&Metric] = &[
     &limiter::BASELINE_LATENCY,
     &limiter::WINDOW_LATENCY,
     &limiter::BACKEND_QUEUE,
-    &limiter::ELASTICITY,
+    &limiter::INVALID_LIMITS,
     &limiter::PROBING,
     &limiter::PROBES,
     &limiter::WAIT_DURATION,
@@ -153,8 +153,6 @@ pub enum Unit {
     Events,
     /// Keys of a map.
     Keys,
-    /// A share of something, or one quantity in relation to another.
-    Ratio,
     /// 0 or 1.
     Boolean,
     /// Time series.
@@ -174,7 +172,6 @@ impl Unit {
             Self::Requests => "requests",
             Self::Events => "events",
             Self::Keys => "keys",
-            Self::Ratio => "ratio",
             Self::Boolean => "boolean",
             Self::Series => "series",
             Self::Info => "info",

@@ -45,3 +45,8 @@ pub use classify::{Classifier, EveryError};
 pub use limiter::{BackpressureLayer, KeyedLimiterLayer, Limited, LimiterLayer, Reserved, future};
 pub use on_rejection::{BoxError, Fail, OnRejection, Respond};
 pub use release::{AtResponse, Release};
+
+/// Compiles and runs the examples of the guide. A doctest alone: the guide is not in the package.
+#[cfg(all(doctest, feature = "http"))]
+#[doc = include_str!("../../../docs/guides/limiter.md")]
+struct Guide;

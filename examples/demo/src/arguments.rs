@@ -59,7 +59,10 @@ const DEFINITIONS: &str = "\
 What the figures mean:
   capacity    2xx responses per second to a few more clients than the pool has connections, each
               of which sends its next request when it has the answer, on the plain service; the
-              mean of three measurements, before, between and after the two services
+              mean of all measurements, which lie before, between and after the others
+  rounds      three short overloads of the protected service, each between two measurements of
+              the capacity; the share of the capacity is goodput over the mean of its two
+              neighbours, because the speed of a shared machine moves within seconds
   phases      steady: half of the capacity as first measured; overload: five times; recovery: half
               again, from the instant at which the overload ends. Arrivals are random (Poisson)
   latency     from the instant at which the request was due, so a late generator shows; as root,
@@ -87,13 +90,19 @@ pub(crate) struct Durations {
     pub(crate) steady: Duration,
     pub(crate) overload: Duration,
     pub(crate) recovery: Duration,
+    /// The overload of one round.
+    pub(crate) round: Duration,
 }
+
+/// Overloads between measurements of the capacity; an odd number, so that one is the median.
+pub(crate) const ROUNDS: usize = 3;
 
 impl Arguments {
     pub(crate) fn durations(&self) -> Durations {
-        let of = |seconds: [u64; 5]| {
-            let [warm_up, capacity, steady, overload, recovery] = seconds.map(Duration::from_secs);
-            Durations { warm_up, capacity, steady, overload, recovery }
+        let of = |seconds: [u64; 6]| {
+            let [warm_up, capacity, steady, overload, recovery, round] =
+                seconds.map(Duration::from_secs);
+            Durations { warm_up, capacity, steady, overload, recovery, round }
         };
         match self.phase_seconds {
             Some(each) => Durations {
@@ -102,11 +111,12 @@ impl Arguments {
                 steady: each,
                 overload: each,
                 recovery: each,
+                round: each,
             },
-            // Three times the first two, twice the last three, and the rest of the budget for
-            // filling the table and for stragglers: 33 of 40 s, 144 of 180 s.
-            None if self.quick => of([1, 2, 3, 6, 3]),
-            None => of([2, 6, 15, 30, 15]),
+            // Six times the first two, twice the next three, three times the last, and the rest of
+            // the budget for filling the table and for stragglers: 33 of 40 s, 150 of 180 s.
+            None if self.quick => of([1, 1, 2, 4, 3, 1]),
+            None => of([2, 5, 10, 25, 10, 6]),
         }
     }
 }
@@ -140,10 +150,12 @@ mod tests {
             [(&["floodway-demo", "--quick"][..], 40), (&["floodway-demo"], 180)]
         {
             let durations = Arguments::parse_from(arguments).durations();
-            let thrice = durations.warm_up + durations.capacity;
-            let twice = durations.steady + durations.overload + durations.recovery;
+            let capacity = durations.warm_up + durations.capacity;
+            let arm = durations.steady + durations.overload + durations.recovery;
+            let rounds = ROUNDS as u32;
             // What remains is for filling the table and for the last answers.
-            assert!(3 * thrice + 2 * twice <= Duration::from_secs(budget - 6));
+            let all = (3 + rounds) * capacity + 2 * arm + rounds * durations.round;
+            assert!(all <= Duration::from_secs(budget - 6));
         }
     }
 }

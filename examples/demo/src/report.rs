@@ -23,9 +23,22 @@ pub(crate) const OVERLOAD_FACTOR: f64 = 5.0;
 pub(crate) struct Report {
     /// 2xx responses per second of the plain service in a closed loop: the mean of all samples.
     pub(crate) capacity_rps: Option<f64>,
-    /// Before, between and after the two services.
+    /// Before, between and after the two services, and after each round.
     pub(crate) capacity_samples_rps: Vec<f64>,
     pub(crate) arms: Arms,
+    pub(crate) rounds: Vec<Round>,
+    /// The median over the rounds.
+    pub(crate) goodput_share: Option<f64>,
+}
+
+/// A short overload of the protected service between two measurements of the capacity.
+#[derive(Debug, Serialize)]
+pub(crate) struct Round {
+    /// The mean of the two.
+    pub(crate) capacity_rps: f64,
+    pub(crate) goodput_rps: f64,
+    /// Goodput as a part of the capacity.
+    pub(crate) share: f64,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -50,6 +63,15 @@ impl Report {
         let samples = &mut self.capacity_samples_rps;
         samples.push(capacity);
         self.capacity_rps = Some(samples.iter().sum::<f64>() / samples.len() as f64);
+    }
+
+    pub(crate) fn add_round(&mut self, capacity_rps: f64, measured: &[Measured]) {
+        let goodput_rps = Figures::new(measured, 0).goodput_rps;
+        let share = goodput_rps / capacity_rps;
+        self.rounds.push(Round { capacity_rps, goodput_rps, share });
+        let mut shares: Vec<_> = self.rounds.iter().map(|round| round.share).collect();
+        shares.sort_by(f64::total_cmp);
+        self.goodput_share = Some(shares[shares.len() / 2]);
     }
 
     pub(crate) fn set(&mut self, arm: Arm, measured: &[Measured]) {
@@ -116,10 +138,13 @@ mod tests {
         let mut report = Report::default();
         report.add_capacity(90.0);
         report.add_capacity(110.0);
-        report.set(Arm::Protected, &[measured]);
+        report.set(Arm::Protected, std::slice::from_ref(&measured));
+        report.add_round(2.0, &[measured]);
         let expected = json!({
             "capacity_rps": 100.0,
             "capacity_samples_rps": [90.0, 110.0],
+            "rounds": [{ "capacity_rps": 2.0, "goodput_rps": 0.5, "share": 0.25 }],
+            "goodput_share": 0.25,
             "arms": {
                 "plain": {},
                 "protected": { "overload": {

@@ -12,7 +12,7 @@ use floodway_metrics::Registry;
 use tokio::{net::TcpSocket, runtime::Handle};
 
 use crate::{
-    arguments::Arguments,
+    arguments::{Arguments, ROUNDS},
     arm::Arm,
     database::Database,
     load::{Client, OpenLoop, Phase, closed_loop},
@@ -137,10 +137,34 @@ impl Demo<'_> {
             // seconds: the goodput of each lies between two measurements.
             match self.capacity().await? {
                 Some(capacity) => report.add_capacity(capacity),
-                None => break,
+                None => return Ok(report),
             }
         }
+        self.rounds(&mut report, phases[1]).await?;
         Ok(report)
+    }
+
+    /// Short overloads of the protected service between measurements of the capacity.
+    async fn rounds(&self, report: &mut Report, overload: Phase) -> Result<()> {
+        let duration = self.arguments.durations().round;
+        for round in 1..=ROUNDS as u64 {
+            let Some(&before) = report.capacity_samples_rps.last() else {
+                return Ok(());
+            };
+            let server = self.start(Arm::Protected).await?;
+            let client = Client::new(server.address())?;
+            let open_loop = OpenLoop::new(Arm::Protected, client, self.stop.clone());
+            let seed = self.arguments.seed.wrapping_add(round);
+            let phase = Phase { duration, ..overload };
+            let measured = open_loop.run(&[phase], self.arguments.orders, seed).await;
+            server.stop().await?;
+            let Some(after) = self.capacity().await? else {
+                return Ok(());
+            };
+            report.add_capacity(after);
+            report.add_round((before + after) / 2.0, &measured);
+        }
+        Ok(())
     }
 
     /// A service on a pool of its own.

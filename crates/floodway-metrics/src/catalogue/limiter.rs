@@ -95,8 +95,8 @@ metrics! { Limiter;
     WINDOW_LATENCY = "limiter_window_latency_seconds", Kind::Gauge, Seconds;
     /// Permits whose operations queue downstream rather than being worked on, as estimated from the latencies.
     BACKEND_QUEUE = "limiter_backend_queue", Kind::Gauge, Permits;
-    /// Growth of throughput per growth of concurrency: 1 while resources are free, 0 when saturated.
-    ELASTICITY = "limiter_elasticity", Kind::Gauge, Ratio;
+    /// Limits that the algorithm answered and that were not numbers; the limit before was kept.
+    INVALID_LIMITS = "limiter_invalid_limits_total", Kind::Counter, Events;
     /// Whether the limit is low for a moment in order to measure the baseline.
     PROBING = "limiter_probing", Kind::Gauge, Boolean;
     /// Probes of the baseline that ended, by what they found.

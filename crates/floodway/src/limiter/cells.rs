@@ -191,7 +191,7 @@ fn collect_estimates(estimates: &Estimates, out: &mut Collector) {
     out.number(&catalogue::BASELINE_LATENCY, seconds(estimates.baseline_latency));
     out.number(&catalogue::WINDOW_LATENCY, seconds(estimates.window_latency));
     out.number(&catalogue::BACKEND_QUEUE, estimates.queue.unwrap_or_default());
-    out.number(&catalogue::ELASTICITY, 0.0);
+    out.number(&catalogue::INVALID_LIMITS, estimates.invalid_limits as f64);
     out.number(&catalogue::PROBING, boolean(estimates.probing));
     let probes = ProbeResult::ALL.map(|result| estimates.probes[result.index()] as f64);
     out.numbers(&catalogue::PROBES, probes);

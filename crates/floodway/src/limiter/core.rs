@@ -11,11 +11,13 @@
 //! - While the flag is set, only the hand-off admits, in order. It compares count and limit at
 //!   each admission, so a smaller limit holds however many permits come back.
 
+mod handing;
 mod limiting;
 #[cfg(all(test, floodway_loom))]
 mod loom_tests;
 mod rejecting;
 mod waiting;
+mod watching;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -26,7 +28,8 @@ use tokio::time::Instant;
 
 pub(super) use self::{
     limiting::Control,
-    waiting::{Admission, Alarm, Expired, Waiting},
+    waiting::{Admission, Waiting},
+    watching::{Alarm, Expired},
 };
 use super::{
     cells::{Cells, Levels},

@@ -4,28 +4,18 @@
 //! thread. Whoever asks the same limiter finds it there and borrows from it. A loan that outlives
 //! the permit it came from takes the permits along and gives them to the limiter itself.
 
-use std::{
-    cell::{Cell, RefCell},
-    fmt,
-    marker::PhantomData,
-    sync::Arc,
-};
+mod frames;
+mod loans;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::{fmt, marker::PhantomData, sync::Arc};
 
-use super::{
-    Permit,
-    cells::{LENT, NOT_LENT},
-    core::{Core, Want},
-    misuse::{self, Site},
-    mode::Mode,
-    permit::Granted,
-    rejected::RejectReason,
+pub(super) use self::loans::Loans;
+use self::{
+    frames::{FRAMES, Frame, NESTINGS, keep, take},
+    loans::Loan,
 };
-use crate::{
-    Outcome,
-    sync::{Mutex, PoisonError},
-};
+use super::{Permit, core::Core, misuse::Site, permit::Granted};
+use crate::Outcome;
 
 /// What a permit has to do with others of the same limiter.
 #[derive(Debug, Default)]
@@ -34,105 +24,6 @@ pub(super) struct Nesting {
     lends: Option<Arc<Loans>>,
     /// What it was lent.
     loan: Option<Loan>,
-}
-
-/// What one permit lends.
-#[derive(Debug)]
-pub(super) struct Loans {
-    /// Its permits that are not lent, and who waits for them.
-    free: Arc<Semaphore>,
-    book: Mutex<Book>,
-    /// Whom it borrowed from itself.
-    lender: Option<Arc<Self>>,
-    core: Arc<Core>,
-    granted: Granted,
-}
-
-#[derive(Debug, Default)]
-struct Book {
-    lent: u32,
-    /// The permit is gone: what comes back goes to the limiter.
-    ended: bool,
-}
-
-/// Permits that were lent.
-#[derive(Debug)]
-pub(super) struct Loan {
-    lender: Arc<Loans>,
-    weight: u32,
-    permit: OwnedSemaphorePermit,
-}
-
-/// An operation that is being polled on this thread.
-#[derive(Clone, Copy)]
-struct Frame {
-    /// Which permit, by address: it stays where it is meanwhile.
-    permit: usize,
-    /// Which limiter, by address: the permit keeps it alive.
-    core: usize,
-    granted: Granted,
-    site: Site,
-}
-
-/// The permits that the code which runs on this thread is inside of, the innermost last.
-///
-/// A layer enters its permit at every poll, so this is an array that needs no destructor and no
-/// bookkeeping; who is deeper than it has room goes to `DEEPER`.
-struct Frames {
-    len: Cell<usize>,
-    frames: [Cell<Option<Frame>>; Self::ROOM],
-}
-
-thread_local! {
-    static FRAMES: Frames = const {
-        Frames { len: Cell::new(0), frames: [const { Cell::new(None) }; Frames::ROOM] }
-    };
-    static DEEPER: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
-    /// How many of the permits have lent or borrowed.
-    static NESTINGS: Cell<usize> = const { Cell::new(0) };
-    /// What they did, by the address of the permit.
-    static NESTED: RefCell<Vec<(usize, Nesting)>> = const { RefCell::new(Vec::new()) };
-}
-
-impl Frames {
-    const ROOM: usize = 8;
-
-    #[inline]
-    fn push(&self, frame: Frame) {
-        let len = self.len.get();
-        match self.frames.get(len) {
-            Some(place) => place.set(Some(frame)),
-            None => DEEPER.with_borrow_mut(|deeper| deeper.push(frame)),
-        }
-        self.len.set(len + 1);
-    }
-
-    fn at(&self, index: usize) -> Option<Frame> {
-        match self.frames.get(index) {
-            Some(place) => place.get(),
-            None => DEEPER.with_borrow(|deeper| deeper.get(index - Self::ROOM).copied()),
-        }
-    }
-
-    /// Nearly always the last; but nobody has to drop guards in the order of a stack.
-    #[inline]
-    fn remove(&self, permit: usize) {
-        let last = self.len.get() - 1;
-        match self.frames.get(last) {
-            Some(place) if place.get().is_some_and(|frame| frame.permit == permit) => {
-                self.len.set(last);
-            }
-            _ => self.remove_below(permit),
-        }
-    }
-
-    #[cold]
-    fn remove_below(&self, permit: usize) {
-        let all: Vec<_> = (0..self.len.get()).filter_map(|index| self.at(index)).collect();
-        self.len.set(0);
-        DEEPER.with_borrow_mut(Vec::clear);
-        all.into_iter().filter(|frame| frame.permit != permit).for_each(|frame| self.push(frame));
-    }
 }
 
 /// Lends a permit until dropped. Made by [`Permit::enter`].
@@ -182,22 +73,6 @@ fn address(permit: &Permit) -> usize {
     std::ptr::from_ref(permit) as usize
 }
 
-#[cold]
-fn keep(permit: usize, nesting: Nesting) {
-    NESTED.with_borrow_mut(|nested| nested.push((permit, nesting)));
-    NESTINGS.set(NESTINGS.get() + 1);
-}
-
-#[cold]
-fn take(permit: usize) -> Option<Nesting> {
-    let nesting = NESTED.with_borrow_mut(|nested| {
-        let position = nested.iter().position(|(address, _)| *address == permit)?;
-        Some(nested.swap_remove(position).1)
-    })?;
-    NESTINGS.set(NESTINGS.get() - 1);
-    Some(nesting)
-}
-
 /// Whether the calling code runs inside any permit.
 #[inline]
 pub(super) fn is_inside() -> bool {
@@ -223,107 +98,6 @@ fn find_lender(core: &Arc<Core>) -> Option<(Arc<Loans>, Site)> {
     let lends = Arc::clone(lends);
     keep(frame.permit, nesting);
     Some((lends, frame.site))
-}
-
-impl Loans {
-    fn new(core: &Arc<Core>, granted: Granted, lender: Option<Arc<Self>>) -> Arc<Self> {
-        Arc::new(Self {
-            free: Arc::new(Semaphore::new(granted.weight() as usize)),
-            book: Mutex::default(),
-            lender,
-            core: Arc::clone(core),
-            granted,
-        })
-    }
-
-    /// How many permits there are to lend at most.
-    const fn weight(&self) -> u32 {
-        self.granted.weight()
-    }
-
-    /// What can be lent at once, or why nothing is; neither if it may be waited for.
-    ///
-    /// While no limit is enforced nobody waits for themselves: what cannot be lent is taken from
-    /// the limiter.
-    pub(super) fn ask(
-        self: &Arc<Self>,
-        want: Want,
-        outer: Site,
-        site: Site,
-    ) -> Result<(Granted, Option<Nesting>), Option<RejectReason>> {
-        let Want { weight, .. } = want;
-        let core = &self.core;
-        if weight == 0 {
-            return Err(Some(RejectReason::Weight));
-        }
-        if let Some((granted, nesting)) = self.try_borrow(weight) {
-            core.cells().nested.increment(LENT);
-            return Ok((granted, Some(nesting)));
-        }
-        if core.mode() != Mode::Enforce
-            && let Ok(granted) = core.try_acquire(want)
-        {
-            return Ok((granted, None));
-        }
-        if weight <= self.weight() {
-            return Err(None);
-        }
-        core.cells().nested.increment(NOT_LENT);
-        misuse::report_nested(core.name(), weight, self.weight(), outer, site);
-        Err(Some(RejectReason::Nested))
-    }
-
-    fn try_borrow(self: &Arc<Self>, weight: u32) -> Option<(Granted, Nesting)> {
-        let permit = Arc::clone(&self.free).try_acquire_many_owned(weight).ok()?;
-        self.book(weight, permit)
-    }
-
-    pub(super) async fn borrow(self: Arc<Self>, weight: u32) -> Option<(Granted, Nesting)> {
-        let permit = Arc::clone(&self.free).acquire_many_owned(weight).await.ok()?;
-        self.book(weight, permit)
-    }
-
-    /// `None` if the permit to borrow from is gone.
-    fn book(
-        self: &Arc<Self>,
-        weight: u32,
-        permit: OwnedSemaphorePermit,
-    ) -> Option<(Granted, Nesting)> {
-        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        if book.ended {
-            return None;
-        }
-        book.lent += weight;
-        drop(book);
-        let loan = Loan { lender: Arc::clone(self), weight, permit };
-        let granted = Granted::new(self.granted.at, weight, self.granted.partition());
-        Some((granted, Nesting { lends: None, loan: Some(loan) }))
-    }
-
-    /// The permit goes: says how many of its permits stay out.
-    fn end(&self) -> u32 {
-        self.free.close();
-        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        book.ended = true;
-        book.lent
-    }
-
-    fn give_back(&self, weight: u32) {
-        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        book.lent -= weight;
-        let ended = book.ended;
-        drop(book);
-        if ended {
-            match &self.lender {
-                Some(lender) => {
-                    lender.give_back(weight);
-                    // Withheld when the permit in between went.
-                    lender.free.add_permits(weight as usize);
-                }
-                None => self.core.release_lent(weight, self.granted.partition()),
-            }
-        }
-    }
 }
 
 impl Nesting {

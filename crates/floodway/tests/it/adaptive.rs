@@ -1,6 +1,6 @@
 //! An algorithm that learns from what the limiter sees.
 
-use floodway::{Aimd, LimitAlgorithm, Outcome, Reason, Window, WindowConfig};
+use floodway::{Aimd, LimitAlgorithm, Outcome, Queue, Reason, Window, WindowConfig};
 use floodway_metrics::catalogue::limiter as metrics;
 use tokio::time::advance;
 
@@ -79,4 +79,18 @@ async fn an_algorithm_that_panics_keeps_nobody_waiting() {
     assert!(panicked.unwrap_err().is_panic());
     let _granted = ready(&mut waiting).await.unwrap();
     bench.check(1, 1, 0);
+}
+
+/// Who is refused before anything has ended has been held back too: else a limiter without a queue
+/// would not grow.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_before_the_first_completion_counts_as_held_back() {
+    let bench = Bench::new(|b| {
+        b.algorithm(Aimd::new(1).with_window(every_100ms())).bounds(1..=2).queue(Queue::none())
+    });
+    let permit = bench.take();
+    assert!(bench.limiter.acquire().await.is_err());
+    advance(ms(100)).await;
+    permit.complete(Outcome::Success);
+    assert_eq!(bench.number(&metrics::LIMITED, &[]), 1.0);
 }

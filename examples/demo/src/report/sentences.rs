@@ -3,7 +3,7 @@
 use super::{Figures, Phases, Report};
 use crate::latency;
 
-/// Three sentences; fewer if not everything was measured.
+/// Four sentences; fewer if not everything was measured.
 pub(crate) fn sentences(report: &Report) -> Vec<String> {
     let (plain, protected) = (&report.arms.plain, &report.arms.protected);
     let mut sentences = Vec::new();
@@ -41,6 +41,14 @@ pub(crate) fn sentences(report: &Report) -> Vec<String> {
             recovered(without),
             timeouts(protected),
             recovered(with),
+        ));
+    }
+    if let Some(median) = report.goodput_share {
+        let shares = report.rounds.iter().map(|round| format!("{:.0} %", 100.0 * round.share));
+        sentences.push(format!(
+            "In short overloads between two measurements of the capacity, the protected service answered {} of it (median {:.0} %).",
+            shares.collect::<Vec<_>>().join(", "),
+            100.0 * median,
         ));
     }
     sentences

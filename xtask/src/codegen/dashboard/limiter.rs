@@ -1,11 +1,12 @@
 //! The limiter's dashboard.
 
 use floodway_metrics::catalogue::limiter::{
-    ACQUIRED, BACKEND_QUEUE, BASELINE_LATENCY, CANCELLED, CAUSE, COMPLETED, DIRECTION, ELASTICITY,
-    HOLD_DURATION, IN_FLIGHT, KEYS, LIMIT, LIMIT_CHANGES, LIMIT_MAX, LIMIT_MIN, LIMITED, MODE,
-    MODE_INFO, NESTED, NESTED_RESULT, OUTCOME, OVERFLOWED, PATH, PERMIT_SECONDS, PRIORITY,
-    PROBE_RESULT, PROBES, PROBING, QUEUE_CAPACITY, QUEUED, QUEUED_SECONDS, REASON, REJECTED,
-    SATURATED_SECONDS, SHADOW_REASON, SHADOW_REJECTED, WAIT_DURATION, WINDOW_LATENCY, WINDOWS,
+    ACQUIRED, BACKEND_QUEUE, BASELINE_LATENCY, CANCELLED, CAUSE, COMPLETED, DIRECTION,
+    HOLD_DURATION, IN_FLIGHT, INVALID_LIMITS, KEYS, LIMIT, LIMIT_CHANGES, LIMIT_MAX, LIMIT_MIN,
+    LIMITED, MODE, MODE_INFO, NESTED, NESTED_RESULT, OUTCOME, OVERFLOWED, PATH, PERMIT_SECONDS,
+    PRIORITY, PROBE_RESULT, PROBES, PROBING, QUEUE_CAPACITY, QUEUED, QUEUED_SECONDS, REASON,
+    REJECTED, SATURATED_SECONDS, SHADOW_REASON, SHADOW_REJECTED, WAIT_DURATION, WINDOW_LATENCY,
+    WINDOWS,
 };
 
 use super::{
@@ -302,12 +303,13 @@ fn evidence() -> Line {
         title: "Evidence",
         unit: "short",
         description: "Windows per second that the algorithm has learnt from, and whether the limit \
-            held anybody back in the last one (1 or 0): without that it does not grow.",
+            held anybody back in the last one (1 or 0): without that it does not grow. Answers that \
+            are not numbers are a mistake in an algorithm of your own.",
         no_value: NO_ADAPTIVE,
     })
     .query(rate(&WINDOWS).sum_by(NAME), "{{limiter}} windows")
     .query(gauge(&LIMITED).max_by(NAME), "{{limiter}} held back")
-    .query(gauge(&ELASTICITY).max_by(NAME), "{{limiter}} elasticity");
+    .query(rate(&INVALID_LIMITS).sum_by(NAME), "{{limiter}} not a number");
     let probes = Draft::time_series(Text {
         title: "Probes of the baseline",
         unit: "opm",

@@ -69,6 +69,22 @@ fn every_panel_says_what_it_shows() {
     });
 }
 
+/// The guide says of each panel of the limiter's dashboard what is good, what is bad, and what then.
+#[test]
+fn the_guide_reads_every_panel_of_limiters() {
+    let guide = include_str!("../../../../docs/guides/limiter.md");
+    check(|dashboard| {
+        if dashboard["uid"] != "floodway-limiter" {
+            return;
+        }
+        let exporter = items(dashboard).iter().rposition(|item| item["type"] == "row").unwrap();
+        for panel in items(dashboard)[..exporter].iter().filter(|item| item["type"] != "row") {
+            let title = text(&panel["title"]);
+            assert!(guide.contains(&format!("| **{title}** |")), "{title} is not in the guide");
+        }
+    });
+}
+
 #[test]
 fn ratios_have_thresholds() {
     check(|dashboard| {

@@ -48,11 +48,14 @@ impl Core {
         if !state.is_queued() && nth.is_multiple_of(REFRESH_EVERY) {
             interval = self.refresh_interval();
         }
+        let wanted = reason.is_for_want_of_a_permit();
+        if wanted {
+            self.note_held_back();
+        }
         let drained = interval.saturating_mul(ahead as u64 + 1);
         let retry_after = if interval == 0 {
             UNKNOWN_RETRY_AFTER.mul_f64(1.0 + fastrand::f64() / 2.0)
-        } else if reason.is_for_want_of_a_permit() {
-            self.note_held_back();
+        } else if wanted {
             Duration::from_nanos(self.promise(drained, interval))
         } else {
             Duration::from_nanos(drained)

@@ -1,9 +1,9 @@
 //! Joining the queue, leaving it, and passing permits on.
 
-use std::{sync::Arc, task::Waker, time::Duration};
+use std::task::Waker;
 
-use floodway_control::{Class, Next, Refusal, Ticket, Verdict, WaitQueue, WaitRequest};
-use tokio::{runtime, sync::Notify, time::Instant};
+use floodway_control::{Class, Refusal, Ticket, WaitQueue, WaitRequest};
+use tokio::{runtime, time::Instant};
 
 use super::{
     super::{
@@ -13,6 +13,7 @@ use super::{
         state::{CLOSED, QUEUED, State},
     },
     Core, Want,
+    watching::{Alarm, Watch},
 };
 use crate::{
     Outcome,
@@ -26,29 +27,6 @@ pub(in crate::limiter) struct Waiting {
     /// Whether anybody may wait at all.
     pub(in crate::limiter) enabled: bool,
     pub(in crate::limiter) watch: Option<Watch>,
-}
-
-/// A task that refuses waiters whose deadline has passed.
-#[derive(Debug)]
-pub(in crate::limiter) struct Watch {
-    pub(in crate::limiter) runtime: runtime::Id,
-    /// When it looks next.
-    pub(in crate::limiter) at: Duration,
-    /// Makes it look at once.
-    pub(in crate::limiter) nudge: Arc<Notify>,
-}
-
-/// Who tells a waiter that its deadline has passed.
-#[derive(Debug)]
-pub(in crate::limiter) enum Alarm {
-    /// The watch, which will come by in time.
-    Set,
-    /// The watch, once it has been told to look earlier.
-    Nudge(Arc<Notify>),
-    /// A watch that is to be started.
-    Start,
-    /// A timer of its own: the watch runs on another runtime, which nobody may be driving.
-    Own,
 }
 
 /// What came of joining the queue.
@@ -65,17 +43,8 @@ impl Waiting {
         Self { queue: WaitQueue::new(config, partitions), enabled, watch: None }
     }
 
-    fn alarm(&self, runtime: runtime::Id, deadline: Duration) -> Alarm {
-        match &self.watch {
-            None => Alarm::Start,
-            Some(watch) if watch.runtime != runtime => Alarm::Own,
-            Some(watch) if watch.at > deadline => Alarm::Nudge(Arc::clone(&watch.nudge)),
-            Some(_) => Alarm::Set,
-        }
-    }
-
     /// Seals the fate of a waiter that has left its line, and returns whom to tell.
-    fn seal(&mut self, ticket: Ticket, fate: Fate) -> Option<Waker> {
+    pub(super) fn seal(&mut self, ticket: Ticket, fate: Fate) -> Option<Waker> {
         let waiter = self.queue.payload_mut(ticket);
         waiter.fate = fate;
         waiter.waker.take()
@@ -165,7 +134,7 @@ impl Core {
         }
     }
 
-    fn end_wait(&self) {
+    pub(super) fn end_wait(&self) {
         if let Some(timings) = &self.cells.timings {
             timings.queued.end(self.clock.now(), 1);
         }
@@ -225,151 +194,8 @@ impl Core {
         };
     }
 
-    pub(in crate::limiter) fn hand_off_if_room(&self) {
-        let state = self.state();
-        if state.is_queued() && !state.is_saturated() {
-            self.hand_off();
-        }
-    }
-
-    /// Admits waiters while there is room.
-    ///
-    /// One lock per waiter rather than one for all: wakers run code of others, which must not
-    /// happen under the lock, and collecting them would allocate.
-    pub(super) fn hand_off(&self) {
-        while let Some((waker, more)) = self.settle_next() {
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-            if !more {
-                return;
-            }
-        }
-    }
-
-    /// Seals the fate of the waiter whose turn it is, if there is room for it. Returns whom to
-    /// tell, and whether there may be more to do.
-    fn settle_next(&self) -> Option<(Option<Waker>, bool)> {
-        // Before the lock, which is short compared with a look at the clock.
-        let now = self.queue_time(Instant::now());
-        let mut waiting = self.waiting();
-        let limit = self.state().limit();
-        let Next { ticket, weight, class } =
-            waiting.queue.next(now, limit, |partition| self.partitions.in_use(partition))?;
-        let want = Want { weight, priority: class.priority, partition: class.partition };
-        let fate = self.settle(&mut waiting, now, ticket, want)?;
-        self.end_wait();
-        let waker = waiting.seal(ticket, fate);
-        self.unflag_if_empty(&waiting);
-        // After a refusal the next one is looked at even without room: it may be refused too.
-        let refused = matches!(fate, Fate::Refused(_));
-        let more = !waiting.queue.is_empty() && (refused || !self.state().is_saturated());
-        Some((waker, more))
-    }
-
-    /// Decides about the waiter whose turn it is; `None` if it has to go on waiting.
-    fn settle(
-        &self,
-        waiting: &mut Waiting,
-        now: Duration,
-        ticket: Ticket,
-        want: Want,
-    ) -> Option<Fate> {
-        let mut state = self.state.load(Ordering::Relaxed);
-        let mut verdict = None;
-        loop {
-            if State(state).is_closed() {
-                return None;
-            }
-            if !State(state).fits_limit(want.weight) {
-                // The limit has shrunk below its weight: it would keep everybody out.
-                waiting.queue.leave(ticket);
-                return Some(Fate::Refused(RejectReason::Weight));
-            }
-            if !State(state).has_room(want.weight) {
-                return None;
-            }
-            // Once per turn, because a discipline remembers what it has seen.
-            let refused = match *verdict.get_or_insert_with(|| waiting.queue.judge(now, ticket)) {
-                Verdict::Admit => None,
-                Verdict::Late => Some(RejectReason::Deadline),
-                Verdict::Shed => Some(RejectReason::Shed),
-            };
-            if let Some(reason) = refused {
-                waiting.queue.leave(ticket);
-                return Some(Fate::Refused(reason));
-            }
-            match self.take(state, want) {
-                Ok(granted) => {
-                    let waited = waiting.queue.grant(now, ticket);
-                    self.note_queued_grant(waiting, waited);
-                    return Some(Fate::Granted(granted));
-                }
-                Err(current) => state = current,
-            }
-        }
-    }
-
-    fn note_queued_grant(&self, waiting: &Waiting, waited: Duration) {
-        self.cells.acquired_queued.increment(0);
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        if let Some(timings) = &self.cells.timings {
-            timings.queued_wait.record(nanos(waited));
-        }
-        if let Some(interval) = waiting.queue.interval() {
-            self.interval.store(nanos(interval).max(1), Ordering::Relaxed);
-        }
-    }
-
-    /// Refuses one waiter whose deadline has passed and returns whom to tell; else when to look
-    /// again, and nothing if nobody waits, in which case the watch is over.
-    pub(in crate::limiter) fn expire_one(&self) -> Expired {
-        let mut waiting = self.waiting();
-        let Some((deadline, ticket)) = waiting.queue.first_deadline() else {
-            waiting.watch = None;
-            return Expired::Nobody;
-        };
-        if deadline > self.queue_time(Instant::now()) {
-            if let Some(watch) = &mut waiting.watch {
-                watch.at = deadline;
-            }
-            return Expired::Until(self.origin + deadline);
-        }
-        waiting.queue.leave(ticket);
-        self.end_wait();
-        let waker = waiting.seal(ticket, Fate::Refused(RejectReason::Deadline));
-        self.unflag_if_empty(&waiting);
-        Expired::One(waker)
-    }
-
-    /// Sets the watch, if there is none; else who tells a waiter on `runtime`.
-    pub(in crate::limiter) fn start_watch(
-        &self,
-        runtime: runtime::Id,
-    ) -> Result<Arc<Notify>, Alarm> {
-        let mut waiting = self.waiting();
-        if waiting.watch.is_some() {
-            // It was set after the waiter joined, and begins with a look at everybody.
-            return Err(waiting.alarm(runtime, Duration::MAX));
-        }
-        let nudge = Arc::new(Notify::new());
-        let watch = Watch { runtime, at: Duration::ZERO, nudge: Arc::clone(&nudge) };
-        waiting.watch = Some(watch);
-        Ok(nudge)
-    }
-
-    /// The watch was dropped with its runtime: everybody who waits has to look after themselves.
-    pub(in crate::limiter) fn lose_watch(&self) {
-        let mut wakers = Vec::new();
-        let mut waiting = self.waiting();
-        waiting.watch = None;
-        waiting.queue.for_each_waiting(|waiter| wakers.extend(waiter.waker.clone()));
-        drop(waiting);
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
     /// Lets newcomers pass again. Under the queue's lock.
-    fn unflag_if_empty(&self, waiting: &Waiting) {
+    pub(super) fn unflag_if_empty(&self, waiting: &Waiting) {
         if waiting.queue.is_empty() {
             self.state.fetch_and(!QUEUED, Ordering::Relaxed);
         }
@@ -402,11 +228,4 @@ impl Core {
         // Nothing under this lock can panic halfway through a change.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What a look at the deadlines came to.
-pub(in crate::limiter) enum Expired {
-    One(Option<Waker>),
-    Until(Instant),
-    Nobody,
 }
