@@ -71,6 +71,14 @@ pub trait LimitAlgorithm: Send + 'static {
     /// The limit now, in permits. Fractions are kept between windows; the controller rounds down.
     fn limit(&self) -> f64;
 
+    /// The limit to begin with that somebody asked for; `None` if the algorithm chose it.
+    ///
+    /// Bounds that leave out what was asked for are a mistake. What nobody asked for is moved into
+    /// them.
+    fn initial_limit(&self) -> Option<f64> {
+        Some(self.limit())
+    }
+
     /// Moves the limit from outside: an operator's change, or the limit before one that was not a
     /// number.
     fn set_limit(&mut self, limit: f64);

@@ -51,6 +51,8 @@ const INITIAL: u32 = 10;
 /// [envoy]: https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/adaptive_concurrency_filter
 #[derive(Clone, Debug)]
 pub struct AnchoredGradient {
+    /// `None` if the default is as good as another.
+    initial: Option<u32>,
     /// Fractions add up over the windows, see [`LimitAlgorithm::limit`] below.
     limit: f64,
     carry: f64,
@@ -66,8 +68,13 @@ impl AnchoredGradient {
     /// far too high an overload of about as long.
     #[must_use]
     pub fn new(initial: u32) -> Self {
+        Self { initial: Some(initial), ..Self::starting_at(initial) }
+    }
+
+    fn starting_at(limit: u32) -> Self {
         Self {
-            limit: f64::from(initial),
+            initial: None,
+            limit: f64::from(limit),
             carry: 0.0,
             min: 1.0,
             max_latency: None,
@@ -105,8 +112,9 @@ impl AnchoredGradient {
 }
 
 impl Default for AnchoredGradient {
+    /// Starts at 10 permits, or at the bound that is nearest to that.
     fn default() -> Self {
-        Self::new(INITIAL)
+        Self::starting_at(INITIAL)
     }
 }
 
@@ -128,6 +136,10 @@ impl LimitAlgorithm for AnchoredGradient {
         } else {
             self.probing.limit(self.limit, self.steering.queue).max(self.min)
         }
+    }
+
+    fn initial_limit(&self) -> Option<f64> {
+        self.initial.map(f64::from)
     }
 
     fn set_limit(&mut self, limit: f64) {

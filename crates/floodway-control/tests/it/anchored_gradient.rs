@@ -222,3 +222,19 @@ fn parameters_out_of_range_are_named() {
     assert_eq!(field(algorithm().with_probe_offset(ms(2_600))), "probe_offset");
     assert_eq!(field(algorithm().with_max_latency(ms(0))), "max_latency");
 }
+
+#[test]
+fn a_small_limit_is_probed_with_two_permits_unless_that_is_more_than_half() {
+    for (limit, probed) in [(7, 2.0), (4, 2.0), (2, 1.0)] {
+        let mut bench = Bench::anchored(limit);
+        bench.limited(20);
+        let (low, _) = bench.probe(40, 20);
+        assert_eq!(low, probed, "of {limit}");
+    }
+}
+
+#[test]
+fn a_limit_that_nobody_asked_for_may_be_moved_into_the_bounds() {
+    assert_eq!(AnchoredGradient::default().initial_limit(), None);
+    assert_eq!(AnchoredGradient::new(10).initial_limit(), Some(10.0));
+}

@@ -8,8 +8,7 @@
 mod backend;
 mod play;
 
-use floodway::Queue;
-use floodway_control::AnchoredGradient;
+use floodway::{AnchoredGradient, Queue};
 use floodway_metrics::catalogue::limiter as metrics;
 use floodway_sim::{Algorithm, Scenario, run};
 
@@ -90,4 +89,33 @@ async fn callers_who_hang_up_are_counted_and_leave_nothing_behind() {
     assert!(bench.number(&metrics::CANCELLED, &[]) > 0.0);
     assert!(bench.number(&metrics::COMPLETED, &["ignore"]) > 0.0);
     assert!(played.trace.good() > 4_000);
+}
+
+/// At four fifths of the capacity, of those who come after `from` seconds.
+async fn check_rejections(workers: usize, seconds: f64, from: usize) {
+    for id in ["S", "T"] {
+        let scenario = scenario(workers, id).with_lengths(|_| seconds);
+        let played =
+            play(&scenario, SEED, None, |builder| builder.algorithm(AnchoredGradient::default()));
+        let trace = played.await.trace;
+        let rejected: u32 = trace.seconds[from..].iter().map(|second| second.rejected).sum();
+        let share = f64::from(rejected) / trace.offered as f64;
+        assert!(share < 0.001, "{id}: {rejected} of {}", trace.offered);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_four_workers_the_default_queue_rejects_nobody_below_capacity() {
+    check_rejections(4, 160.0, 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_sixteen_workers_the_default_queue_rejects_nobody_below_capacity() {
+    check_rejections(16, 60.0, 0).await;
+}
+
+/// Until it has found that limit: a backend of this size wants six times the initial one.
+#[tokio::test(start_paused = true)]
+async fn with_sixty_four_workers_the_default_queue_rejects_nobody_after_the_start() {
+    check_rejections(64, 40.0, 3).await;
 }

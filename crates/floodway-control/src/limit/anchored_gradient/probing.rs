@@ -36,6 +36,9 @@ const FEWEST: f64 = 5.0;
 /// the limit is not what makes operations slow.
 const UNRELATED: f64 = 0.75;
 
+/// A probe takes no more than half of the limit, and leaves this many permits where that allows it.
+const LEAST: f64 = 2.0;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     Steering,
@@ -93,9 +96,10 @@ pub(super) fn cohort(baseline: f64) -> WindowConfig {
 }
 
 impl Probing {
-    /// Low enough that no queue is left if the one that is seen is there, and no lower.
+    /// Low enough that no queue is left if the one that is seen is there, and no lower. With
+    /// a single permit a small limiter would take too long for its samples.
     pub(super) fn limit(&self, limit: f64, queue: f64) -> f64 {
-        (limit - 2.0 * queue - 1.0).clamp(limit / 4.0, limit / 2.0)
+        (limit - 2.0 * queue - 1.0).max(LEAST).clamp(limit / 4.0, limit / 2.0)
     }
 
     pub(super) fn is_due(&self, now: Duration) -> bool {
