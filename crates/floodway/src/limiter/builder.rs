@@ -135,7 +135,7 @@ impl LimiterBuilder {
         let partitions = Partitions::new(self.partitions)?;
         let algorithm = match self.algorithm {
             Some(algorithm) => algorithm,
-            None if self.ceilings.is_empty() => default_algorithm(self.bounds),
+            None if self.ceilings.is_empty() => Box::new(AnchoredGradient::default()),
             None => Box::new(Fixed::new(MAX_PERMITS)),
         };
         algorithm.check()?;
@@ -145,7 +145,7 @@ impl LimiterBuilder {
         }
         let default_bounds = if adaptive { DEFAULT_BOUNDS } else { (1, MAX_PERMITS) };
         let bounds = self.bounds.unwrap_or(default_bounds);
-        check_limit(algorithm.limit(), bounds)?;
+        check_limit(algorithm.initial_limit(), bounds)?;
         let control = Control {
             controller: Controller::new(algorithm, bounds),
             bounded: adaptive || self.bounds.is_some(),
@@ -160,25 +160,15 @@ impl LimiterBuilder {
     }
 }
 
-/// Begins at its own initial limit, or at the bound that is nearest to it.
-fn default_algorithm(bounds: Option<(u32, u32)>) -> Box<dyn LimitAlgorithm> {
-    let mut algorithm = AnchoredGradient::default();
-    if let Some((min, max)) = bounds
-        && min <= max
-    {
-        algorithm.clamp(f64::from(min), f64::from(max));
-    }
-    Box::new(algorithm)
-}
-
-fn check_limit(limit: f64, (min, max): (u32, u32)) -> Result<(), BuildError> {
+/// The bounds, and the limit to begin with, unless the controller is to choose it.
+fn check_limit(limit: Option<f64>, (min, max): (u32, u32)) -> Result<(), BuildError> {
     if min > max {
         return Err(BuildError::EmptyBounds { min, max });
     }
     for bound in [min, max] {
         in_range("bounds", f64::from(bound), (1, MAX_PERMITS))?;
     }
-    in_range("limit", limit, (min, max))
+    limit.map_or(Ok(()), |limit| in_range("limit", limit, (min, max)))
 }
 
 fn in_range(field: &'static str, value: f64, (min, max): (u32, u32)) -> Result<(), BuildError> {

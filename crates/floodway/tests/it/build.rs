@@ -3,8 +3,8 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use floodway::{
-    Aimd, BuildError, Ceiling, Discipline, Instrumentation, LimitAlgorithm, Limiter,
-    LimiterBuilder, MAX_PERMITS, Priority, Queue, Reason, Registry, Window, WindowConfig,
+    Aimd, AnchoredGradient, BuildError, Ceiling, Discipline, Instrumentation, LimitAlgorithm,
+    Limiter, LimiterBuilder, MAX_PERMITS, Priority, Queue, Reason, Registry, Window, WindowConfig,
 };
 
 use floodway_metrics::catalogue::limiter as metrics;
@@ -181,10 +181,14 @@ fn set_limit_keeps_to_the_bounds() {
 /// Nobody has to know a number: the default algorithm finds it, inside the bounds if there are any.
 #[test]
 fn without_a_limit_the_default_algorithm_finds_it() {
-    for (bounds, limit) in [(None, 10), (Some(1..=5), 5), (Some(20..=50), 20)] {
+    for (bounds, limit) in [(None, 10), (Some(1_u32..=5), 5), (Some(20..=50), 20)] {
         let registry = Registry::new();
         let builder = Limiter::builder("test").registry(&registry);
-        let builder = bounds.into_iter().fold(builder, LimiterBuilder::bounds);
+        let builder = bounds.clone().into_iter().fold(builder, LimiterBuilder::bounds);
         assert_eq!(builder.build().unwrap().limit(), limit);
+        let named = Limiter::builder("named").registry(&registry);
+        let named = named.algorithm(AnchoredGradient::default());
+        let named = bounds.into_iter().fold(named, LimiterBuilder::bounds);
+        assert_eq!(named.build().unwrap().limit(), limit);
     }
 }
