@@ -67,8 +67,12 @@ pub use self::{
 };
 use crate::Classifier;
 
-/// Tells outcomes by status: `429`, `503` and `504` are overload, other server errors say nothing
-/// about load, everything else is a success. An error in place of a response is overload.
+/// Tells outcomes by status: `408`, which is what timeout layers answer, `429`, `503` and `504` are
+/// overload; other server errors and `499` (the client hung up) say nothing about load; everything
+/// else is a success. An error in place of a response is overload.
+///
+/// A response that another limiter of this process made of a rejection says nothing about load
+/// either: nothing was tried.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct HttpStatus;
@@ -79,10 +83,11 @@ impl HttpStatus {
     #[must_use]
     pub fn outcome(self, status: StatusCode) -> Outcome {
         match status {
-            StatusCode::TOO_MANY_REQUESTS
+            StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT => Outcome::Overload,
-            status if status.is_server_error() => Outcome::Ignore,
+            status if status.is_server_error() || status.as_u16() == 499 => Outcome::Ignore,
             _ => Outcome::Success,
         }
     }
@@ -91,11 +96,16 @@ impl HttpStatus {
 impl<Body, Error> Classifier<Response<Body>, Error> for HttpStatus {
     fn classify(&self, result: &Result<Response<Body>, Error>) -> Outcome {
         match result {
+            Ok(response) if response.extensions().get::<Refused>().is_some() => Outcome::Ignore,
             Ok(response) => self.outcome(response.status()),
             Err(_) => Outcome::Overload,
         }
     }
 }
+
+/// Marks the responses that rejections were turned into.
+#[derive(Clone, Copy, Debug)]
+struct Refused;
 
 /// `429 Too Many Requests`: the limit belongs to the caller (its quota, its share).
 #[must_use]
@@ -121,6 +131,7 @@ fn respond<Body: From<String>>(status: StatusCode, rejected: &Rejected) -> Respo
     );
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
+    response.extensions_mut().insert(Refused);
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, whole_seconds.max(1).into());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -53,7 +53,8 @@ use crate::{LimitError, UnknownPartition};
 /// # Cost
 ///
 /// An uncontended acquire and release is two atomic operations on one word and some counters,
-/// without lock or allocation; `cargo xtask bench limiter` prints it beside tokio's semaphore.
+/// without lock or allocation, under a limit that does not adapt. An adaptive one takes a short lock
+/// at each release; `cargo xtask bench limiter` prints it beside tokio's semaphore.
 ///
 /// # Examples
 ///
@@ -90,8 +91,9 @@ impl Limiter {
     ///
     /// # Errors
     ///
-    /// [`Rejected`] if the queue is full, the wait exceeded [`Queue::max_wait`], or the limiter
-    /// was closed.
+    /// [`Rejected`] if there is no place in the queue, or no queue; if the wait exceeded
+    /// [`Queue::max_wait`] or would have; if the queue shed the caller or gave its place to another;
+    /// or if the limiter was closed. See [`RejectReason`].
     ///
     /// # Panics
     ///
@@ -233,7 +235,8 @@ impl Limiter {
         self.core.set_limit(limit)
     }
 
-    /// Refuses everything from now on, waiters included. Permits that are out stay valid.
+    /// Refuses everything from now on, waiters included. Permits that are out stay valid, and are
+    /// lent to what is nested in their operations.
     pub fn close(&self) {
         self.core.close();
     }

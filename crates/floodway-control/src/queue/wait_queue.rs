@@ -192,9 +192,9 @@ impl<T> WaitQueue<T> {
     }
 
     /// Visits everybody who waits, in no order.
-    pub fn for_each_waiting(&self, visit: impl FnMut(&T)) {
-        let waiting = self.slots.iter().filter(|(_, slot)| slot.stamp != 0);
-        waiting.map(|(_, slot)| &slot.payload).for_each(visit);
+    pub fn for_each_waiting(&mut self, visit: impl FnMut(&mut T)) {
+        let waiting = self.slots.iter_mut().filter(|(_, slot)| slot.stamp != 0);
+        waiting.map(|(_, slot)| &mut slot.payload).for_each(visit);
     }
 
     /// The earliest deadline and whose it is.

@@ -55,7 +55,7 @@ metrics! { Limiter;
     LIMIT_MAX = "limiter_limit_max", Kind::Gauge, Permits;
     /// Whether the limit is off, in shadow or enforced: 1 for the mode that applies.
     MODE_INFO = "limiter_mode", Kind::Gauge, Boolean, labels: &[&MODE];
-    /// Keys that have a limiter now, where there is one per key; the other numbers are their sums.
+    /// Keys that have a limiter now, where there is one per key; the other numbers are sums over them and the overflow.
     KEYS = "limiter_keys", Kind::Gauge, Keys;
     /// Operations whose key found no room and shared the limiter of the overflow.
     OVERFLOWED = "limiter_keys_overflowed_total", Kind::Counter, Requests;

@@ -108,9 +108,12 @@ where
             match this.stage.as_mut().project() {
                 StageProjection::Waiting { acquiring, call } => {
                     match ready!(Pin::new(acquiring).poll(context)) {
-                        Ok(permit) => {
+                        Ok(mut permit) => {
                             let (mut service, request) = call.take().expect("one permit per call");
-                            let future = service.call(request);
+                            let future = {
+                                let _entered = permit.enter();
+                                service.call(request)
+                            };
                             this.stage.set(Stage::Running { future, permit: Some(permit) });
                         }
                         Err(rejected) => break rejected,

@@ -55,14 +55,35 @@ async fn statuses_are_classified() {
         .layer(
             LimiterLayer::new(limiter).classify(HttpStatus::default()).respond(too_many_requests),
         );
-    for status in ["200", "404", "429", "500", "503", "504"] {
+    for status in ["200", "404", "408", "429", "499", "500", "503", "504"] {
         let response = app.clone().oneshot(request(&format!("/{status}"))).await.unwrap();
         assert_eq!(response.status().as_str(), status);
     }
     let completed = |outcome| registry.snapshot().number(&metrics::COMPLETED, &["api", outcome]);
     assert_eq!(completed("success"), Some(2.0));
-    assert_eq!(completed("overload"), Some(3.0));
-    assert_eq!(completed("ignore"), Some(1.0));
+    assert_eq!(completed("overload"), Some(4.0));
+    assert_eq!(completed("ignore"), Some(2.0));
     let error: Result<Response<()>, &str> = Err("connection refused");
     assert_eq!(HttpStatus::default().classify(&error), Outcome::Overload);
+}
+
+/// Two limiters in a row: what the inner one refuses was not tried, so it says nothing to the outer.
+#[tokio::test]
+async fn a_refusal_of_an_inner_limiter_is_no_sample_of_the_outer() {
+    let registry = Registry::new();
+    let limiter = |name| Limiter::builder(name).limit(1).queue(Queue::none()).registry(&registry);
+    let inner = limiter("inner").build().unwrap();
+    let _held = inner.try_acquire().unwrap();
+    let layer = |limiter| {
+        let layer = LimiterLayer::new(limiter).classify(HttpStatus::default());
+        layer.respond(service_unavailable as fn(&_) -> _)
+    };
+    let app: Router = Router::new()
+        .route("/", get(async || "hello"))
+        .layer(layer(inner))
+        .layer(layer(limiter("outer").build().unwrap()));
+    let response = app.clone().oneshot(request("/")).await.unwrap();
+    assert_eq!(response.status().as_u16(), 503);
+    let completed = |outcome| registry.snapshot().number(&metrics::COMPLETED, &["outer", outcome]);
+    assert_eq!((completed("overload"), completed("ignore")), (Some(0.0), Some(1.0)));
 }

@@ -181,18 +181,32 @@ impl Acquiring {
     }
 
     fn enqueue(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
-        // Before joining: who panics here has no place in the queue to which a permit would go.
-        let runtime = Handle::try_current().expect("waiting for a permit needs a tokio runtime");
-        let core = self.core();
+        let core = Arc::clone(self.core());
+        let Ok(runtime) = Handle::try_current() else {
+            let reason = core.state().refusal(self.want.weight);
+            // Before joining: who panics here has no place in the queue to which a permit would go.
+            assert!(
+                reason != RejectReason::NoPermit || !core.has_queue(),
+                "waiting for a permit needs a tokio runtime"
+            );
+            return Poll::Ready(Err(reason));
+        };
         #[cfg(debug_assertions)]
         core.holders().check(core.name(), self.site);
         match core.enqueue(self.want, self.deadline, runtime.id(), context.waker()) {
             Admission::Granted(granted) => Poll::Ready(Ok((granted, None))),
             Admission::Refused(reason) => Poll::Ready(Err(reason)),
-            Admission::Queued { ticket, deadline, alarm } => {
-                let alarm = watch::set(core, &runtime, alarm);
+            Admission::Queued { ticket, deadline, alarm, loser } => {
+                // Its place is this caller's from here on, whatever a waker of others does.
                 self.ticket = Some(ticket);
                 self.deadline = Some(deadline);
+                if let Some(loser) = loser {
+                    loser.wake();
+                }
+                // The turn may have come to somebody who fits where the one before did not: to this
+                // caller, if it goes first, or to who was behind the displaced.
+                core.hand_off_if_room();
+                let alarm = watch::set(&core, &runtime, alarm);
                 if matches!(alarm, Alarm::Own) {
                     self.rare = Some(Box::new(Rare::Timer(Box::pin(sleep_until(deadline)))));
                     let answer = self.poll_queued(ticket, context);
@@ -226,6 +240,8 @@ impl Acquiring {
         if !late {
             return Poll::Pending;
         }
+        // Given up before it is freed: freeing wakes others, who may panic.
+        self.ticket = None;
         // A grant that came between the two looks counts.
         match core.remove_waiter(ticket) {
             Fate::Granted(granted) => Poll::Ready(Ok(granted)),

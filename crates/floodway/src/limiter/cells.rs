@@ -14,7 +14,7 @@ use crate::Outcome;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Instrumentation {
-    /// Counts, durations and integrals: two clock reads and three more atomic additions per permit
+    /// Counts, durations and integrals: two clock reads and four more additions per permit
     /// than [`Counts`](Self::Counts).
     #[default]
     Full,
@@ -43,7 +43,7 @@ const REASONS: usize = RejectReason::ALL.len() * Priority::COUNT;
 /// word and the queue, where they are enforced.
 ///
 /// Admissions without a wait are not counted where they happen. They are what has completed or is
-/// out and did not come through the queue, which saves an atomic addition per permit.
+/// out and did not come through the queue, which saves an addition per permit.
 #[derive(Debug, Default)]
 pub(super) struct Cells {
     pub(super) acquired_queued: Counter,

@@ -204,9 +204,10 @@ impl Core {
         }
         let next = State(state).plus(want.weight);
         // Acquire pairs with the Release of the release that made room: what the previous holder
-        // did happens before what this one does.
+        // did happens before what this one does. Release lets who counts operations see the extra
+        // weight no later than the permits.
         let moved =
-            self.state.compare_exchange_weak(state, next.0, Ordering::Acquire, Ordering::Relaxed);
+            self.state.compare_exchange_weak(state, next.0, Ordering::AcqRel, Ordering::Relaxed);
         match moved {
             Ok(_) => Ok(self.admitted(next, want)),
             Err(current) => {
@@ -271,7 +272,8 @@ impl Core {
 
     /// Takes permits back that outlived the operation they belonged to.
     pub(super) fn release_lent(&self, weight: u32, partition: u16) {
-        let before = self.put_back(self.clock.now(), weight, partition);
+        let now = if self.timed { self.clock.now() } else { 0 };
+        let before = self.put_back(now, weight, partition);
         self.forget_extra(weight + 1);
         if before.is_queued() {
             self.hand_off();
@@ -305,7 +307,7 @@ impl Core {
     #[inline]
     fn forget_extra(&self, weight: u32) {
         if weight > 1 {
-            self.extra_weight.fetch_sub(u64::from(weight - 1), Ordering::Relaxed);
+            self.extra_weight.fetch_sub(u64::from(weight - 1), Ordering::Release);
         }
     }
 
@@ -314,6 +316,11 @@ impl Core {
         if self.adaptive && self.held_back.load(Ordering::Relaxed) == 0 {
             self.held_back.store(1, Ordering::Relaxed);
         }
+    }
+
+    /// Whether anybody may wait.
+    pub(super) fn has_queue(&self) -> bool {
+        self.queue_capacity.load(Ordering::Relaxed) > 0
     }
 
     /// Until when who begins to wait now may do so.
@@ -376,6 +383,17 @@ impl Core {
 impl Source for Core {
     fn collect(&self, out: &mut Collector) {
         self.cells.collect(|| self.levels(), out);
+    }
+}
+
+/// In a map the cells outlive the limiter, which a ceiling of 0 keeps saturated with no permit out.
+impl Drop for Core {
+    fn drop(&mut self) {
+        if self.state().is_saturated()
+            && let Some(timings) = self.timings()
+        {
+            timings.saturated.end(self.clock.now(), 1);
+        }
     }
 }
 

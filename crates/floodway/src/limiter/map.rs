@@ -3,7 +3,15 @@
 mod builder;
 mod entries;
 
-use std::{borrow::Borrow, fmt, hash::Hash, sync::Arc};
+use std::{
+    borrow::Borrow,
+    fmt,
+    hash::Hash,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use floodway_metrics::{Collector, Counter, Source, catalogue::limiter as catalogue};
 
@@ -61,11 +69,16 @@ struct Inner<K> {
     entries: Entries<K>,
     overflow: Arc<Core>,
     overflowed: Counter,
+    /// Whether an invalid description was reported: once is enough to look for it.
+    warned: AtomicBool,
 }
 
 impl<K: Hash + Eq + Clone + Send + Sync + 'static> LimiterMap<K> {
     /// Starts to describe a map called `name`, the label on its metrics. `describe` is given a key
     /// and a builder and says what the key's limiter is like; it is given no key for the overflow.
+    ///
+    /// It is called under a lock and must not use the map. A key whose description is not valid
+    /// shares the overflow, and is described anew at every request.
     ///
     /// What the map decides for all keys (name, registry, clock, instrumentation) is not to be set
     /// there; it has no effect.
@@ -77,9 +90,9 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> LimiterMap<K> {
     }
 
     /// The limiter of `key`; that of the overflow if there are too many keys, or if the key's
-    /// description is not valid, which is reported as a warning.
+    /// description is not valid, which is reported once, as a warning.
     ///
-    /// Costs a hash and a read lock for a key that is there.
+    /// Costs two hashes and a read lock for a key that is there.
     #[must_use]
     pub fn limiter<Q>(&self, key: &Q) -> Limiter
     where
@@ -128,7 +141,9 @@ impl<K> Inner<K> {
     /// `None` if the description of the key is not valid.
     fn create(&self, key: &K) -> Option<Arc<Core>> {
         let described = self.described(Some(key)).into_core(Arc::clone(&self.cells));
-        if let Err(error) = &described {
+        if let Err(error) = &described
+            && !self.warned.swap(true, Ordering::Relaxed)
+        {
             tracing::warn!(
                 limiter = self.name,
                 %error,

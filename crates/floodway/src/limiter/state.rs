@@ -19,8 +19,9 @@ pub const MAX_PERMITS: u32 = 1 << 20;
 const FIELD_BITS: u32 = 24;
 const FIELD: u64 = (1 << FIELD_BITS) - 1;
 
-/// The limit in the word while nothing is enforced; also keeps the count from overflowing.
-pub(super) const UNLIMITED: u32 = FIELD as u32;
+/// The limit in the word while nothing is enforced: as many as the integral over time can count.
+pub(super) const UNLIMITED: u32 = (1 << 21) - 1;
+const _: () = assert!(UNLIMITED > MAX_PERMITS && UNLIMITED as u64 <= FIELD);
 
 pub(super) const QUEUED: u64 = 1 << 62;
 pub(super) const CLOSED: u64 = 1 << 63;

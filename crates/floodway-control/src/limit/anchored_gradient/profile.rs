@@ -18,7 +18,8 @@ impl Profile {
     pub(super) fn of(window: &Window) -> Option<Self> {
         (window.successes > 0).then(|| Self {
             deciles: window.latency_deciles.map(|decile| decile.as_secs_f64()),
-            mean: window.mean_latency.as_secs_f64().max(f64::MIN_POSITIVE),
+            // At least what a `Duration` can tell from nothing, so that quotients stay finite.
+            mean: window.mean_latency.as_secs_f64().max(1e-9),
             samples: f64::from(window.successes),
         })
     }

@@ -47,7 +47,11 @@ fn core_of(limit: u32) -> Core {
 fn enqueue(core: &Core, want: Want, waker: &Waker) -> Admission {
     static RUNTIME: LazyLock<Runtime> =
         LazyLock::new(|| tokio::runtime::Builder::new_current_thread().build().expect("a runtime"));
-    core.enqueue(want, None, RUNTIME.handle().id(), waker)
+    let admission = core.enqueue(want, None, RUNTIME.handle().id(), waker);
+    if let Admission::Queued { .. } = &admission {
+        core.hand_off_if_room();
+    }
+    admission
 }
 
 /// What `Acquiring` does, without its timer.

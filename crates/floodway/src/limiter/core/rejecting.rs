@@ -45,7 +45,9 @@ impl Core {
         let state = self.state();
         let ahead = if state.is_queued() { self.queued() } else { 0 };
         let mut interval = self.interval.load(Ordering::Relaxed);
-        if !state.is_queued() && nth.is_multiple_of(REFRESH_EVERY) {
+        // Once a single operation has ended it is known: this does not stay expensive.
+        let unknown = interval == 0 && self.timed;
+        if !state.is_queued() && (unknown || nth.is_multiple_of(REFRESH_EVERY)) {
             interval = self.refresh_interval();
         }
         let wanted = reason.is_for_want_of_a_permit();
@@ -81,7 +83,8 @@ impl Core {
             drained
         } else {
             let latest = now + MAX_RETRY_AFTER.as_nanos() as u64;
-            let next = |promised: u64| promised.max(now + drained).saturating_add(interval);
+            let next =
+                |promised: u64| promised.max(now.saturating_add(drained)).saturating_add(interval);
             let promised = self.promised.load(Ordering::Relaxed);
             // Two who are refused at the same instant may be told the same moment; not worth a loop.
             self.promised.store(next(promised).min(latest), Ordering::Relaxed);
@@ -94,8 +97,8 @@ impl Core {
     /// With all permits out, one comes back every hold time / limit on average.
     #[cold]
     fn refresh_interval(&self) -> u64 {
-        let latest = self.control().controller.estimates().window_latency;
-        let hold = match latest {
+        let window_latency = self.control().controller.estimates().window_latency;
+        let hold = match window_latency {
             Some(latency) => u64::try_from(latency.as_nanos()).ok(),
             None => self.cells.timings.as_ref().and_then(|timings| timings.hold.mean()),
         };
@@ -120,10 +123,11 @@ impl Core {
         // every hold time / limit.
         let capacity = self.queue_capacity.load(Ordering::Relaxed);
         let max_wait = Duration::from_nanos(self.queue_max_wait.load(Ordering::Relaxed));
-        let hold = self.cells.timings.as_ref().and_then(|timings| timings.hold.mean());
-        let wait = hold.map_or(Duration::ZERO, |hold| {
-            Duration::from_nanos(hold).saturating_mul(excess) / limit.max(1)
-        });
+        let interval = match self.interval.load(Ordering::Relaxed) {
+            0 => self.refresh_interval(),
+            known => known,
+        };
+        let wait = Duration::from_nanos(interval.saturating_mul(u64::from(excess)));
         let reason = if weight > limit.max(1) {
             SHADOW_WEIGHT
         } else if capacity == 0 {

@@ -33,7 +33,14 @@ pub(in crate::limiter) struct Waiting {
 #[derive(Debug)]
 pub(in crate::limiter) enum Admission {
     Granted(Granted),
-    Queued { ticket: Ticket, deadline: Instant, alarm: Alarm },
+    /// The caller owns the ticket. Then it wakes the loser, if its place was taken from somebody,
+    /// and hands off what there is room for.
+    Queued {
+        ticket: Ticket,
+        deadline: Instant,
+        alarm: Alarm,
+        loser: Option<Waker>,
+    },
     Refused(RejectReason),
 }
 
@@ -120,13 +127,7 @@ impl Core {
         let alarm = waiting.alarm(runtime, deadline);
         drop(waiting);
         self.note_held_back();
-        if let Some(loser) = loser {
-            loser.wake();
-        }
-        // The turn may have come to somebody who fits where the one before did not: to a newcomer
-        // that goes first, or to who was behind the displaced.
-        self.hand_off_if_room();
-        Admission::Queued { ticket, deadline: self.origin + deadline, alarm }
+        Admission::Queued { ticket, deadline: self.origin + deadline, alarm, loser }
     }
 
     fn begin_wait(&self) {

@@ -94,7 +94,8 @@ impl Core {
         let mut wakers = Vec::new();
         let mut waiting = self.waiting();
         waiting.watch = None;
-        waiting.queue.for_each_waiting(|waiter| wakers.extend(waiter.waker.clone()));
+        // Taken, not cloned: a waker is foreign code. Whoever is woken leaves a new one.
+        waiting.queue.for_each_waiting(|waiter| wakers.extend(waiter.waker.take()));
         drop(waiting);
         wakers.into_iter().for_each(Waker::wake);
     }

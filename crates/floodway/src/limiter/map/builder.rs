@@ -1,6 +1,11 @@
 //! The description of a map of limiters, checked when it is built.
 
-use std::{fmt, hash::Hash, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    hash::Hash,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use floodway_metrics::{ComponentKind, Counter, Registry, Source};
 
@@ -94,6 +99,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> LimiterMapBuilder<K> {
             entries: Entries::new(self.max_keys, self.idle_after),
             overflow,
             overflowed: Counter::new(),
+            warned: AtomicBool::new(false),
         });
         let source: Arc<dyn Source> = Arc::clone(&inner) as _;
         self.registry.register(ComponentKind::Limiter, &inner.name, &source)?;

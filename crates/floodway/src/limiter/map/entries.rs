@@ -47,8 +47,8 @@ pub(super) enum Found {
 }
 
 impl Entry {
-    /// Whether nobody has a handle, a permit or a place in the queue. Exact under the write lock,
-    /// as others get at the limiter only through the map.
+    /// Whether nobody has a handle, a permit or a place in the queue. Exact under the write lock:
+    /// whoever wants one has to ask the map.
     fn is_unused(&self) -> bool {
         Arc::strong_count(&self.core) == 1
     }
@@ -102,6 +102,7 @@ impl<K> Entries<K> {
         let mut shard = write(shard);
         // Somebody may have been faster.
         if let Some(entry) = shard.limiters.get(key) {
+            entry.used_at.store(now, Ordering::Relaxed);
             return Found::Limiter(Arc::clone(&entry.core));
         }
         if now.saturating_sub(shard.expired_at) > self.idle_after {
@@ -124,8 +125,12 @@ impl<K> Shard<K> {
     fn expire(&mut self, now: u64, idle_after: u64) {
         self.expired_at = now;
         self.limiters.retain(|_, entry| {
-            let idle = now.saturating_sub(entry.used_at.load(Ordering::Relaxed));
-            idle < idle_after || !entry.is_unused()
+            if !entry.is_unused() {
+                // Idle from when it was last seen in use.
+                entry.used_at.store(now, Ordering::Relaxed);
+                return true;
+            }
+            now.saturating_sub(entry.used_at.load(Ordering::Relaxed)) < idle_after
         });
     }
 
@@ -155,6 +160,7 @@ fn read<K>(shard: &RwLock<Shard<K>>) -> RwLockReadGuard<'_, Shard<K>> {
 }
 
 fn write<K>(shard: &RwLock<Shard<K>>) -> RwLockWriteGuard<'_, Shard<K>> {
-    // The user's description may panic while a key is created, before anything has changed.
+    // The user's description may panic while a key is created, which leaves the part as it was
+    // but for idle keys.
     shard.write().unwrap_or_else(PoisonError::into_inner)
 }

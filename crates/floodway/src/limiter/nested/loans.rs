@@ -85,7 +85,8 @@ impl Loans {
             return Ok((granted, None));
         }
         if weight <= self.weight() {
-            return Err(None);
+            // Who may not wait for the limiter may not wait for a loan either.
+            return Err((!core.has_queue()).then_some(RejectReason::NoPermit));
         }
         core.cells().nested.increment(NOT_LENT);
         misuse::report_nested(core.name(), weight, self.weight(), outer, site);

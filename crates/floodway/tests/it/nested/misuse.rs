@@ -1,22 +1,27 @@
 //! What the log says about operations that may wait for themselves.
 
 use std::{
+    cell::RefCell,
     fmt::{Debug, Write},
-    sync::{Arc, Mutex},
+    sync::Once,
 };
 
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
     span,
-    subscriber::{DefaultGuard, set_default},
+    subscriber::set_global_default,
 };
 
 use super::*;
 
-/// Keeps the fields of every warning of this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+thread_local! {
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps the fields of every warning, by thread. For the whole process, because what tests beside
+/// this one log first would otherwise decide whether anybody listens.
+struct Log;
 
 struct Line(String);
 
@@ -42,7 +47,7 @@ impl Subscriber for Log {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(String::new());
         event.record(&mut line);
-        self.0.lock().expect("no panic").push(line.0);
+        LINES.with_borrow_mut(|lines| lines.push(line.0));
     }
 
     fn enter(&self, _: &span::Id) {}
@@ -51,15 +56,17 @@ impl Subscriber for Log {
 }
 
 impl Log {
-    fn start() -> (Self, DefaultGuard) {
-        let log = Self::default();
-        (log.clone(), set_default(log))
+    fn start() -> Self {
+        static STARTED: Once = Once::new();
+        STARTED.call_once(|| set_global_default(Self).expect("nobody else listens"));
+        LINES.take();
+        Self
     }
 
     /// One report since the last look, which names both lines of this file.
     #[track_caller]
     fn check(&self, outer: u32, inner: u32) {
-        let lines = std::mem::take(&mut *self.0.lock().expect("no panic"));
+        let lines = LINES.take();
         let [line] = lines.as_slice() else {
             panic!("one report, not {lines:?}");
         };
@@ -73,13 +80,13 @@ impl Log {
 
     #[track_caller]
     fn check_silent(&self) {
-        assert_eq!(*self.0.lock().expect("no panic"), Vec::<String>::new());
+        assert_eq!(LINES.take(), Vec::<String>::new());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_more_than_is_held_names_both_places() {
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     let bench = Bench::new(|b| b.limit(4));
     let limiter = &bench.limiter;
     let outer = line!() + 1;
@@ -104,7 +111,7 @@ async fn a_refusal_of_more_than_is_held_names_both_places() {
 #[cfg(debug_assertions)]
 #[tokio::test(start_paused = true)]
 async fn waiting_with_a_permit_in_hand_is_reported_once() {
-    let (log, _guard) = Log::start();
+    Log::start();
     let bench = Bench::new(|b| b.limit(1).queue(Queue::fifo().max_wait(ms(10))));
     let hold_and_wait = || {
         let limiter = bench.limiter.clone();
@@ -115,16 +122,16 @@ async fn waiting_with_a_permit_in_hand_is_reported_once() {
     };
     let held = line!() - 4;
     hold_and_wait().await.unwrap();
-    let lines = log.0.lock().expect("no panic").clone();
+    let lines = LINES.with_borrow(Vec::clone);
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains(&format!("outer={}:{held}:", file!())), "{held}: {lines:?}");
     hold_and_wait().await.unwrap();
-    assert_eq!(log.0.lock().expect("no panic").len(), 1, "once");
+    assert_eq!(LINES.with_borrow(Vec::len), 1, "once");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_wait_for_itself_is_not_reported() {
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     let bench = Bench::new(|b| b.limit(1));
     let limiter = bench.limiter.clone();
     let task = tokio::spawn(async move {
