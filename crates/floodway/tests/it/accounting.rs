@@ -127,6 +127,15 @@ fn a_waiter_without_a_timer_panics_and_leaves_no_trace() {
     check_at_rest(&bench, 1);
 }
 
+/// Only who has to wait needs a timer.
+#[test]
+fn a_refusal_needs_no_runtime() {
+    let registry = Registry::new();
+    let limiter = Limiter::builder("test").limit(1).registry(&registry).build().unwrap();
+    limiter.close();
+    assert!(matches!(limiter.acquire().now_or_never(), Some(Err(_))));
+}
+
 /// A waker may own whatever its task owns, a waiter of the same limiter included.
 #[tokio::test(start_paused = true)]
 async fn wakers_are_dropped_outside_the_lock() {

@@ -282,3 +282,17 @@ async fn saturated_time_follows_changes_of_the_limit() {
     let saturated = bench.number(&metrics::SATURATED_SECONDS, &[]);
     assert!((saturated - 0.1).abs() < 0.001, "{saturated}");
 }
+
+/// Without a queue the rate is worked out from the hold times, as soon as there is one.
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_known_once_an_operation_has_ended() {
+    let bench = Bench::new(|b| b.limit(1).queue(Queue::none()));
+    let held = bench.take();
+    let retry_after = || bench.limiter.try_acquire().unwrap_err().retry_after;
+    assert!(retry_after() >= ms(1_000), "nothing is known");
+    advance(ms(100)).await;
+    held.complete(Outcome::Success);
+    let _held = bench.take();
+    let answer = retry_after();
+    assert!((ms(100)..ms(200)).contains(&answer), "{answer:?}");
+}

@@ -107,3 +107,22 @@ fn what_a_map_cannot_be_is_an_error() {
         assert_eq!(builder.build().unwrap_err().to_string(), expected);
     }
 }
+
+/// A key that goes while a ceiling of 0 keeps it saturated takes that along.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_gone_is_not_saturated() {
+    let (registry, ceiling) = (Registry::new(), floodway::Ceiling::new(0));
+    let shared = ceiling.clone();
+    let map = LimiterMap::<u32>::builder("keys", move |_, limiter| {
+        limiter.limit(2).ceiling(shared.clone())
+    });
+    let map = map.idle_after(ms(1_000)).clock(Clock::tokio()).registry(&registry).build().unwrap();
+    let saturated = || registry.snapshot().number(&metrics::SATURATED_SECONDS, &["keys"]).unwrap();
+    let _ = map.limiter(&1);
+    advance(ms(2_000)).await;
+    assert!(saturated() > 1.0 && map.is_empty());
+    ceiling.set(5);
+    let before = saturated();
+    advance(ms(10_000)).await;
+    assert!(saturated() - before < 0.01, "{before} -> {}", saturated());
+}

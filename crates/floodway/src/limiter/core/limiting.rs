@@ -2,7 +2,8 @@
 
 use std::{cmp, sync::Arc, time::Duration};
 
-use floodway_control::{Controller, Reason, Sample};
+use floodway_control::{Controller, Sample};
+use floodway_metrics::catalogue::limiter::CAUSE;
 
 use super::{
     super::{
@@ -139,16 +140,8 @@ impl Core {
         }
         let mut control = self.control();
         if let Some(decision) = control.controller.on_sample(now, sample) {
-            let cause = match decision.reason {
-                Reason::Growth => 0,
-                Reason::Queue => 1,
-                Reason::Overload => 2,
-                Reason::Probe => 3,
-                Reason::Restored => 4,
-                Reason::Bounds => 5,
-                _ => CAUSE_OTHER,
-            };
-            self.apply_limit(control, cause);
+            let cause = CAUSE.values.iter().position(|cause| *cause == decision.reason.as_str());
+            self.apply_limit(control, cause.unwrap_or(CAUSE_OTHER));
         }
     }
 
