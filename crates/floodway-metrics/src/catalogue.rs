@@ -7,6 +7,7 @@
 //! (<https://github.com/prometheus/prometheus/issues/5355>).
 
 pub mod exporter;
+pub mod fan_out;
 pub mod limiter;
 pub mod pool;
 
@@ -51,6 +52,20 @@ pub static CATALOGUE: &[&Metric] = &[
     &pool::ERRORS,
     &pool::WAIT_DURATION,
     &pool::USE_DURATION,
+    &fan_out::CALLS,
+    &fan_out::RUNNING_CALLS,
+    &fan_out::ITEMS_STARTED,
+    &fan_out::ITEMS_PROCESSED,
+    &fan_out::IN_FLIGHT_ITEMS,
+    &fan_out::BUSY_SECONDS,
+    &fan_out::RETRIES,
+    &fan_out::HEDGES,
+    &fan_out::WIDTH,
+    &fan_out::CHUNK,
+    &fan_out::DURATION,
+    &fan_out::ITEM_DURATION,
+    &fan_out::STRAGGLER,
+    &fan_out::WAKE_DELAY,
     &exporter::SERIES,
     &exporter::OVERFLOW,
     &exporter::RENDER_DURATION,
@@ -109,13 +124,15 @@ pub enum ComponentKind {
     Limiter,
     /// A connection pool behind a limiter; label `pool`.
     Pool,
+    /// Fan-outs of one name; label `fan_out`.
+    FanOut,
     /// The exporter itself; no label, there is one per registry.
     Exporter,
 }
 
 impl ComponentKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Limiter, Self::Pool, Self::Exporter];
+    pub const ALL: [Self; 4] = [Self::Limiter, Self::Pool, Self::FanOut, Self::Exporter];
 
     /// The word for this kind.
     #[must_use]
@@ -123,6 +140,7 @@ impl ComponentKind {
         match self {
             Self::Limiter => "limiter",
             Self::Pool => "pool",
+            Self::FanOut => "fan_out",
             Self::Exporter => "exporter",
         }
     }
@@ -149,6 +167,10 @@ pub enum Unit {
     Connections,
     /// Callers, requests.
     Requests,
+    /// Calls of a fan-out, each over all of its items.
+    Calls,
+    /// Inputs of a fan-out.
+    Items,
     /// Things that happened.
     Events,
     /// Keys of a map.
@@ -170,6 +192,8 @@ impl Unit {
             Self::Permits => "permits",
             Self::Connections => "connections",
             Self::Requests => "requests",
+            Self::Calls => "calls",
+            Self::Items => "items",
             Self::Events => "events",
             Self::Keys => "keys",
             Self::Boolean => "boolean",
@@ -221,6 +245,12 @@ impl Buckets {
             10_000_000_000,
         ],
         per_unit: 1e9,
+    };
+
+    /// 1 to 4096 items in powers of two.
+    pub const ITEMS: &'static Self = &Self {
+        bounds: &[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096],
+        per_unit: 1.0,
     };
 
     /// The bounds in the exported unit.

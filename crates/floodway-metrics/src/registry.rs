@@ -1,5 +1,7 @@
 //! Which components are alive, and a guard on how many names they may have.
 
+mod kept;
+
 use std::{
     fmt,
     sync::{
@@ -12,6 +14,7 @@ use crate::{
     Collector, ComponentKind, Snapshot, Source,
     catalogue::exporter::{BUILD_INFO, OVERFLOW, SERIES},
 };
+use kept::{AnySource, Kept};
 
 /// Longest name of a component, in bytes.
 pub const MAX_NAME_LEN: usize = 64;
@@ -26,13 +29,16 @@ pub const OTHER: &str = "_other";
 /// The live components of a process, or of a part of it.
 ///
 /// Cloning is cheap and gives the same registry. A component's series live as long as it does and
-/// its name is free again afterwards; the registry keeps nothing alive.
+/// its name is free again afterwards: what [`register`](Self::register) adds is not kept alive.
+/// What comes and goes all the time under one name, such as the calls of a fan-out, counts in a
+/// source that [`shared`](Self::shared) keeps for the life of the registry.
 #[derive(Clone, Default)]
 pub struct Registry(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
     components: Mutex<Vec<Component>>,
+    kept: Kept,
     overflow: AtomicU64,
 }
 
@@ -73,27 +79,88 @@ impl Registry {
         source: &Arc<dyn Source>,
     ) -> Result<(), RegisterError> {
         let mut components = self.components();
+        let folded = self.folds(&mut components, kind, name)?;
+        let (name, source) = (name.into(), Arc::downgrade(source));
+        components.push(Component { kind, name, folded, source });
+        Ok(())
+    }
+
+    /// The source that everybody shares who asks for `name`, made when somebody first does and
+    /// kept for the life of the registry, so that its counters never start again. Names beyond
+    /// [`MAX_NAMES_PER_KIND`] share one source, so that names without bound take bounded memory.
+    ///
+    /// Costs about as much as a lookup in a hash map. The first use of a name, and every use of
+    /// one beyond the guard, takes a lock under which `S::default` runs, which must not use the
+    /// registry itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`register`](Self::register); in use is a name whose component was added by it, or that
+    /// is shared as another type.
+    pub fn shared<S: Source + Default + 'static>(
+        &self,
+        kind: ComponentKind,
+        name: &str,
+    ) -> Result<Arc<S>, RegisterError> {
+        let source = match self.0.kept.get(kind, name) {
+            Some(known) => known,
+            None => self.keep::<S>(kind, name)?,
+        };
+        source.downcast().map_err(|_| RegisterError::Duplicate { kind, name: name.into() })
+    }
+
+    fn keep<S: Source + Default + 'static>(
+        &self,
+        kind: ComponentKind,
+        name: &str,
+    ) -> Result<AnySource, RegisterError> {
+        let mut kept = self.0.kept.lock();
+        let names = kept.entry(kind).or_default();
+        // Somebody may have been quicker since the first look.
+        if let Some(known) = names.by_name.get(name) {
+            return Ok(Arc::clone(known));
+        }
+        let mut components = self.components();
+        let folded = self.folds(&mut components, kind, name)?;
+        if folded && let Some(other) = &names.other {
+            return Ok(Arc::clone(other));
+        }
+        let made = Arc::new(S::default());
+        let name: Arc<str> = if folded { OTHER } else { name }.into();
+        let source: Weak<dyn Source> = Arc::downgrade(&made) as _;
+        components.push(Component { kind, name: Arc::clone(&name), folded, source });
+        let made: AnySource = made;
+        if folded {
+            names.other = Some(Arc::clone(&made));
+        } else {
+            names.by_name.insert(name, Arc::clone(&made));
+        }
+        Ok(made)
+    }
+
+    /// Whether a component that is added now shares its series with others; an error if it cannot
+    /// be added under this name.
+    fn folds(
+        &self,
+        components: &mut Vec<Component>,
+        kind: ComponentKind,
+        name: &str,
+    ) -> Result<bool, RegisterError> {
         components.retain(|component| component.source.strong_count() > 0);
         // A kind without a name label has one series per metric, to which all components add.
-        let mut folded = kind.label().is_none();
-        if !folded {
-            check_name(kind, name)?;
-            let same_kind = || components.iter().filter(|component| component.kind == kind);
-            if same_kind().any(|component| &*component.name == name) {
-                return Err(RegisterError::Duplicate { kind, name: name.into() });
-            }
-            folded = same_kind().count() >= MAX_NAMES_PER_KIND;
-            if folded {
-                self.0.overflow.fetch_add(1, Ordering::Relaxed);
-            }
+        if kind.label().is_none() {
+            return Ok(true);
         }
-        components.push(Component {
-            kind,
-            name: name.into(),
-            folded,
-            source: Arc::downgrade(source),
-        });
-        Ok(())
+        check_name(kind, name)?;
+        let same_kind = || components.iter().filter(|component| component.kind == kind);
+        if same_kind().any(|component| &*component.name == name) {
+            return Err(RegisterError::Duplicate { kind, name: name.into() });
+        }
+        let folded = same_kind().count() >= MAX_NAMES_PER_KIND;
+        if folded {
+            self.0.overflow.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(folded)
     }
 
     /// Reads all live components.

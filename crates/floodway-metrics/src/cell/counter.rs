@@ -34,6 +34,17 @@ impl<const N: usize> Counter<N> {
         let _ = self.fetch_increment(index);
     }
 
+    /// Adds `count` to the cell of label value `index`.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below `N`.
+    #[inline]
+    pub fn add(&self, index: usize, count: u64) {
+        let shard = self.0.here();
+        let _ = shard.add(&shard.cells.0[index], count);
+    }
+
     /// As [`increment`](Self::increment); returns what the calling thread's shard had before.
     #[inline]
     #[must_use]

@@ -37,10 +37,24 @@ impl Histogram {
     /// Records `value`, in the unit of the bounds (nanoseconds for durations).
     #[inline]
     pub fn record(&self, value: u64) {
+        self.add(value, 1, value);
+    }
+
+    /// Records `count` values of which only the `total` is known, in the bucket of their mean. The
+    /// sum stays exact. Nothing if `count` is 0.
+    #[inline]
+    pub fn record_many(&self, count: u64, total: u64) {
+        if let Some(mean) = total.checked_div(count) {
+            self.add(mean, count, total);
+        }
+    }
+
+    #[inline]
+    fn add(&self, value: u64, count: u64, total: u64) {
         let shard = self.shards.here();
         let bucket = self.buckets.bounds.partition_point(|bound| *bound < value);
-        shard.add(&shard.cells.counts[bucket], 1);
-        shard.add(&shard.cells.sum, value);
+        shard.add(&shard.cells.counts[bucket], count);
+        shard.add(&shard.cells.sum, total);
     }
 
     /// How many values were recorded so far.

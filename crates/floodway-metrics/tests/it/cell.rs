@@ -33,6 +33,15 @@ fn counts_from_many_threads_add_up_by_label() {
 }
 
 #[test]
+fn many_count_as_one_by_one() {
+    let counter = Counter::<2>::new();
+    counter.add(1, 5);
+    counter.add(1, 0);
+    counter.increment(1);
+    assert_eq!(counter.values(), [0, 6]);
+}
+
+#[test]
 fn a_gauge_holds_what_was_set() {
     let gauge = Gauge::new(1.5);
     close(gauge.value(), 1.5, 0.0);
@@ -54,6 +63,23 @@ fn a_histogram_counts_up_to_and_including_the_bound() {
     close(value.sum, 20.000_200_002, 1e-12);
     let first: Vec<_> = Buckets::DURATIONS.upper_bounds().take(3).collect();
     assert_eq!(first, [0.0001, 0.00025, 0.0005]);
+}
+
+#[test]
+fn a_histogram_puts_many_in_the_bucket_of_their_mean_and_keeps_their_sum() {
+    let histogram = Histogram::new(Buckets::ITEMS);
+    histogram.record_many(3, 8);
+    histogram.record_many(0, 100);
+    histogram.record_many(2, 0);
+    let value = histogram.value();
+    assert_eq!(value.cumulative[..3], [2, 5, 5]);
+    assert_eq!(value.count(), 5);
+    close(value.sum, 8.0, 0.0);
+    let one_by_one = Histogram::new(Buckets::ITEMS);
+    for size in [0, 0, 2, 2, 2] {
+        one_by_one.record(size);
+    }
+    assert_eq!(value.cumulative, one_by_one.value().cumulative);
 }
 
 #[test]

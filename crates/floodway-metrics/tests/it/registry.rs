@@ -1,11 +1,11 @@
 //! Names, life times and the guard on their number.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
 use floodway_metrics::{
-    Buckets, Collector, ComponentKind, Histogram, MAX_NAME_LEN, MAX_NAMES_PER_KIND, OTHER,
+    Buckets, Collector, ComponentKind, Counter, Histogram, MAX_NAME_LEN, MAX_NAMES_PER_KIND, OTHER,
     RegisterError, Registry, Source,
-    catalogue::{exporter, limiter as metrics},
+    catalogue::{exporter, fan_out, limiter as metrics},
 };
 
 struct One;
@@ -103,4 +103,107 @@ fn components_without_a_name_are_added_up() {
     let snapshot = registry.snapshot();
     let rendered = snapshot.histogram(&exporter::RENDER_DURATION, &[]).unwrap();
     assert_eq!((rendered.count(), rendered.sum), (2, 2.0));
+}
+
+#[derive(Default)]
+struct Retries(Counter);
+
+impl Source for Retries {
+    fn collect(&self, out: &mut Collector) {
+        out.number(&fan_out::RETRIES, self.0.total() as f64);
+    }
+}
+
+fn shared(registry: &Registry, name: &str) -> Result<Arc<Retries>, RegisterError> {
+    registry.shared(ComponentKind::FanOut, name)
+}
+
+#[test]
+fn who_shares_a_name_counts_in_one_source_that_outlives_them() {
+    let registry = Registry::new();
+    shared(&registry, "enrich").unwrap().0.increment(0);
+    let (first, second) = (shared(&registry, "enrich").unwrap(), shared(&registry, "enrich"));
+    assert!(Arc::ptr_eq(&first, &second.unwrap()));
+    first.0.increment(0);
+    drop(first);
+    assert_eq!(registry.snapshot().number(&fan_out::RETRIES, &["enrich"]), Some(2.0));
+    shared(&registry, "enrich").unwrap().0.increment(0);
+    assert_eq!(registry.snapshot().number(&fan_out::RETRIES, &["enrich"]), Some(3.0));
+    assert_eq!(registry.snapshot().number(&exporter::OVERFLOW, &[]), Some(0.0));
+}
+
+#[test]
+fn registries_share_nothing_and_keep_nothing_when_gone() {
+    let (one, other) = (Registry::new(), Registry::new());
+    let source = shared(&one, "enrich").unwrap();
+    assert!(!Arc::ptr_eq(&source, &shared(&other, "enrich").unwrap()));
+    let weak = Arc::downgrade(&source);
+    drop((source, one));
+    assert_eq!(weak.strong_count(), 0);
+}
+
+#[test]
+fn threads_that_ask_for_a_new_name_at_once_get_one_source() {
+    let registry = Registry::new();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for i in 0..100 {
+                    shared(&registry, &format!("step-{i}")).unwrap().0.increment(0);
+                }
+            });
+        }
+    });
+    let snapshot = registry.snapshot();
+    for i in 0..100 {
+        let name = format!("step-{i}");
+        assert_eq!(snapshot.number(&fan_out::RETRIES, &[&name]), Some(8.0), "{name}");
+    }
+}
+
+#[test]
+fn shared_names_beyond_the_guard_share_one_source() {
+    let registry = Registry::new();
+    for _ in 0..2 {
+        for i in 0..MAX_NAMES_PER_KIND + 5 {
+            shared(&registry, &format!("tenant-{i}")).unwrap().0.increment(0);
+        }
+    }
+    let beyond = || shared(&registry, "tenant-204").unwrap();
+    assert!(Arc::ptr_eq(&beyond(), &shared(&registry, "tenant-200").unwrap()));
+    let snapshot = registry.snapshot();
+    assert_eq!(snapshot.number(&fan_out::RETRIES, &["tenant-199"]), Some(2.0));
+    assert_eq!(snapshot.number(&fan_out::RETRIES, &["tenant-200"]), None);
+    assert_eq!(snapshot.number(&fan_out::RETRIES, &[OTHER]), Some(10.0));
+    assert_eq!(snapshot.number(&exporter::OVERFLOW, &[]), Some(12.0));
+    let retries = snapshot.families.iter().find(|f| f.metric.name == fan_out::RETRIES.name);
+    assert_eq!(retries.unwrap().series.len(), MAX_NAMES_PER_KIND + 1);
+}
+
+#[test]
+fn shared_names_are_checked_as_others_are() {
+    let registry = Registry::new();
+    for (name, expected) in [
+        ("", "fan_out name is empty"),
+        ("a b", "fan_out name \"a b\" must begin"),
+        (OTHER, "fan_out name \"_other\" must begin"),
+    ] {
+        let error = shared(&registry, name).err().unwrap().to_string();
+        assert!(error.contains(expected), "{error:?} has {expected:?}");
+    }
+    let own: Arc<dyn Source> = Arc::new(One);
+    registry.register(ComponentKind::FanOut, "own", &own).unwrap();
+    let duplicate =
+        |name: &str| RegisterError::Duplicate { kind: ComponentKind::FanOut, name: name.into() };
+    assert_eq!(shared(&registry, "own").err(), Some(duplicate("own")));
+    shared(&registry, "enrich").unwrap();
+    let registered = registry.register(ComponentKind::FanOut, "enrich", &own);
+    assert_eq!(registered, Err(duplicate("enrich")));
+    #[derive(Default)]
+    struct Another;
+    impl Source for Another {
+        fn collect(&self, _: &mut Collector) {}
+    }
+    let another = registry.shared::<Another>(ComponentKind::FanOut, "enrich");
+    assert_eq!(another.err(), Some(duplicate("enrich")));
 }
