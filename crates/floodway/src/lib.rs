@@ -25,6 +25,7 @@
 
 mod clock;
 mod error;
+mod fan_out;
 mod limiter;
 mod pool;
 mod sync;
