@@ -67,6 +67,18 @@ fn generated() -> Result<Vec<Generated>> {
     Ok(files)
 }
 
+/// The name of a label, as a heading.
+fn title(name: &str) -> String {
+    let word = hyphenated(name);
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The name of a label, in a sentence.
+fn hyphenated(name: &str) -> String {
+    name.replace('_', "-")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +92,14 @@ mod tests {
     fn everything_is_stale_where_nothing_is() {
         let stale = stale(Path::new("no/such/folder")).unwrap();
         let paths: Vec<_> = stale.iter().map(|file| file.path).collect();
-        assert_eq!(paths, ["docs/metrics.md", "dashboards/limiter.json", "dashboards/pool.json"]);
+        assert_eq!(
+            paths,
+            [
+                "docs/metrics.md",
+                "dashboards/limiter.json",
+                "dashboards/pool.json",
+                "dashboards/fan-out.json",
+            ]
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The Grafana dashboards: what all of them share.
 
 mod exporter;
+mod fan_out;
 mod limiter;
 mod panel;
 mod pool;
@@ -15,14 +16,19 @@ use super::{
         Current, Dashboard, Datasource, GridPos, Item, Link, Row, Templating, TimeRange, Variable,
     },
     promql::name_label,
+    title,
 };
 
 /// Columns of Grafana's grid.
 const COLUMNS: u32 = 24;
 
 /// The path and content of each dashboard.
-pub(super) fn all() -> [(&'static str, Dashboard); 2] {
-    [("dashboards/limiter.json", limiter::dashboard()), ("dashboards/pool.json", pool::dashboard())]
+pub(super) fn all() -> [(&'static str, Dashboard); 3] {
+    [
+        ("dashboards/limiter.json", limiter::dashboard()),
+        ("dashboards/pool.json", pool::dashboard()),
+        ("dashboards/fan-out.json", fan_out::dashboard()),
+    ]
 }
 
 /// What differs between dashboards.
@@ -88,7 +94,7 @@ fn variables(anchor: &Metric) -> Vec<Variable> {
         };
         list.push(Variable::Query {
             name,
-            label: name[..1].to_uppercase() + &name[1..],
+            label: title(name),
             datasource: Datasource::CHOSEN,
             query: format!("label_values({}{selector}, {name})", anchor.name),
             multi: true,

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use floodway_metrics::{ComponentKind, Kind, Metric};
+use floodway_metrics::{ComponentKind, Kind, Label, Metric};
 
 /// A PromQL expression.
 #[derive(Clone, Debug)]
@@ -27,6 +27,17 @@ pub(super) fn gauge(metric: &Metric) -> Expr {
 pub(super) fn rate(metric: &Metric) -> Expr {
     assert!(matches!(metric.kind, Kind::Counter), "{} is not a counter", metric.name);
     rate_of(metric, "")
+}
+
+/// As [`rate`], of the series whose `label` has one of `values`.
+pub(super) fn rate_where(metric: &Metric, label: &Label, values: &[&str]) -> Expr {
+    let own = metric.labels.iter().any(|own| own.name == label.name);
+    assert!(own, "{} has no label {}", metric.name, label.name);
+    for value in values {
+        assert!(label.values.contains(value), "{} is never {value}", label.name);
+    }
+    let chosen = format!(", {}=~\"{}\"}}[", label.name, values.join("|"));
+    Expr(rate(metric).0.replace("}[", &chosen))
 }
 
 /// How fast the sum of a histogram grows, per second.
@@ -155,6 +166,21 @@ mod tests {
              (rate(floodway_limiter_wait_duration_seconds_bucket{job=~\"$job\", \
              instance=~\"$instance\", limiter=~\"$limiter\"}[$__rate_interval])))",
         );
+    }
+
+    #[test]
+    fn a_rate_may_be_of_some_label_values() {
+        check(
+            &rate_where(&limiter::COMPLETED, &limiter::OUTCOME, &["success", "ignore"]),
+            "rate(floodway_limiter_completed_total{job=~\"$job\", instance=~\"$instance\", \
+             limiter=~\"$limiter\", outcome=~\"success|ignore\"}[$__rate_interval])",
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "outcome is never faild")]
+    fn a_label_value_has_to_exist() {
+        let _ = rate_where(&limiter::COMPLETED, &limiter::OUTCOME, &["faild"]);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use floodway_metrics::{Buckets, CATALOGUE, ComponentKind, Kind, Metric};
 
+use super::{hyphenated, title};
+
 const HEADER: &str = "\
 <!-- Generated from the metric catalogue by `cargo xtask codegen`; do not edit. -->
 
@@ -28,11 +30,11 @@ pub(super) fn markdown() -> String {
 fn section(text: &mut String, kind: ComponentKind) {
     let metrics = || CATALOGUE.iter().copied().filter(|metric| metric.component == kind);
     let lines: usize = metrics().map(series).sum();
-    let (title, each) = match kind.label() {
-        Some(_) => (capitalised(kind.as_str()), format!("Each {}", kind.as_str())),
-        None => (capitalised(kind.as_str()), "The exporter".to_owned()),
+    let (heading, each) = match kind.label() {
+        Some(_) => (title(kind.as_str()), format!("Each {}", hyphenated(kind.as_str()))),
+        None => (title(kind.as_str()), "The exporter".to_owned()),
     };
-    line(text, format_args!("\n## {title}\n"));
+    line(text, format_args!("\n## {heading}\n"));
     let label = kind.label().map_or_else(String::new, |label| {
         format!(" The label `{label}` of all of them is its name.")
     });
@@ -103,11 +105,6 @@ fn series(metric: &Metric) -> usize {
         _ => 1,
     };
     combinations * lines
-}
-
-fn capitalised(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn line(text: &mut String, line: std::fmt::Arguments<'_>) {

@@ -6,7 +6,7 @@ use axum::{Router, body::Body, http::Request};
 use floodway::{Aimd, Limiter, LimiterBuilder, Outcome};
 use floodway_exporter::{CONTENT_TYPE, Exporter, FacadeError};
 use floodway_metrics::{
-    CATALOGUE, Collector, ComponentKind, Registry, Source,
+    CATALOGUE, Collector, ComponentKind, Histogram, Kind, Registry, Source,
     catalogue::limiter::{KEYS, OVERFLOWED},
 };
 use http_body_util::BodyExt;
@@ -56,10 +56,50 @@ async fn every_metric_of_a_limiter_is_there_from_birth_with_every_label_value() 
     }
 }
 
+/// Reports every metric of fan-outs, at zero: what each looks like on the page.
+#[derive(Default)]
+struct FanOut;
+
+impl Source for FanOut {
+    fn collect(&self, out: &mut Collector) {
+        for metric in CATALOGUE.iter().filter(|metric| metric.component == ComponentKind::FanOut) {
+            let values = metric.labels.iter().map(|label| label.values.len()).product();
+            match metric.kind {
+                Kind::Histogram(buckets) => out.histogram(metric, Histogram::new(buckets).value()),
+                _ => out.numbers(metric, vec![0.0; values]),
+            }
+        }
+    }
+}
+
+#[test]
+fn every_metric_of_a_fan_out_is_there_at_zero_with_every_label_value() {
+    let registry = Registry::new();
+    registry.shared::<FanOut>(ComponentKind::FanOut, "enrich").unwrap();
+    let page = Exporter::new(&registry).render();
+    for line in [
+        "# TYPE floodway_fan_out_calls_total counter\n",
+        "floodway_fan_out_calls_total{fan_out=\"enrich\",outcome=\"partial\"} 0\n",
+        "floodway_fan_out_items_processed_total{fan_out=\"enrich\",outcome=\"not_started\"} 0\n",
+        "# TYPE floodway_fan_out_in_flight_items gauge\n",
+        "floodway_fan_out_in_flight_items{fan_out=\"enrich\"} 0\n",
+        "floodway_fan_out_hedges_total{fan_out=\"enrich\",result=\"lost\"} 0\n",
+        "# TYPE floodway_fan_out_width_items histogram\n",
+        "floodway_fan_out_width_items_bucket{fan_out=\"enrich\",le=\"4096\"} 0\n",
+        "floodway_fan_out_width_items_bucket{fan_out=\"enrich\",le=\"+Inf\"} 0\n",
+        "floodway_fan_out_wake_delay_seconds_bucket{fan_out=\"enrich\",le=\"0.0001\"} 0\n",
+    ] {
+        assert!(page.contains(line), "{line}{page}");
+    }
+    let series = page.lines().filter(|line| line.contains("{fan_out=\"enrich\""));
+    assert_eq!(series.count(), 126);
+}
+
 #[tokio::test]
 async fn the_page_passes_promtool() {
     let registry = Registry::new();
     let _limiter = limiter(&registry, "orders").build().unwrap();
+    registry.shared::<FanOut>(ComponentKind::FanOut, "enrich").unwrap();
     let exporter = Exporter::new(&registry);
     let _first = exporter.render();
     if let Some(checked) = floodway_test_support::promtool_check_metrics(&exporter.render()) {

@@ -9,7 +9,7 @@ pub static VERSION: Label = Label { name: "version", values: &[env!("CARGO_PKG_V
 metrics! { Exporter;
     /// Time series in this snapshot, a histogram counting as one.
     SERIES = "exporter_series", Kind::Gauge, Series;
-    /// Components folded into `_other` because their kind had too many names.
+    /// Components, or uses of one that is shared by name, folded into `_other` because their kind had too many names.
     OVERFLOW = "exporter_overflow_total", Kind::Counter, Events;
     /// Time to render one page of metrics.
     RENDER_DURATION = "exporter_render_duration_seconds", Kind::Histogram(Buckets::DURATIONS), Seconds;
