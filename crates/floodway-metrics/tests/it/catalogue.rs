@@ -48,3 +48,10 @@ fn bucket_bounds_ascend() {
         }
     }
 }
+
+#[test]
+fn components_follow_one_another_in_their_order() {
+    let mut order: Vec<_> = CATALOGUE.iter().map(|metric| metric.component).collect();
+    order.dedup();
+    assert_eq!(order, ComponentKind::ALL);
+}
