@@ -67,28 +67,27 @@ impl Chunk {
         }
         let item = elapsed.as_nanos() as f64 / ran as f64;
         // Nothing ran: not a number, which `max` drops. No time passed: infinite, cut by `ran`.
-        let fitting = (LOOK.as_nanos() as f64 / item).max(1.0);
+        let fitting = (LOOK.as_nanos() as f64 / item).round().max(1.0);
         (fitting as usize).min(ran.max(1)).min(left)
     }
 }
 
 /// Sizes the chunks of one fan-out, from what the chunks before it cost.
 ///
-/// With [`Chunking::Adaptive`]:
+/// With [`Chunking::Adaptive`], where a chunk is worth its overhead if it takes nineteen times as
+/// long (*the target*):
 ///
-/// - **Length known.** [Factoring][fac]: the items that are left are handed out in rounds of a chunk
-///   per worker, and a round takes half of them. But a chunk is long enough to keep the overhead
-///   under 5 % (*the floor*, `19 × overhead / time of an item`), as long as every worker still gets
-///   its share, and takes a millisecond at most.
-/// - **Length unknown.** The floor, but no more than each worker had so far on average.
-/// - **At first** nothing is known of the items. Then a chunk is an item; where the length is known,
-///   up to 16, but no more than a worker's share, in a slice that ends as soon as the overhead is
-///   paid for.
-/// - A chunk has at most four times the items of the one before, and its slice is four times what
-///   it is expected to take: items that got slow ([joblib #1220][1220]) come back soon.
+/// - **Length known.** [Factoring][fac]: what is left is handed out in rounds of a chunk per worker,
+///   and a round takes half of it. But a chunk takes as long as the target, if every worker still
+///   gets an equal share, and no more than a millisecond if the target is less.
+/// - **Length unknown.** As long as the target, but no more items than each worker had so far on
+///   average, or two overheads' worth. Later, a sixty-fourth of what each had, up to a millisecond.
+/// - **At first** nothing is known of the items. Then a chunk is one; where the length is known, an
+///   equal share up to 16, in a slice of one target.
+/// - A chunk has at most four times the items of the one before, and may take three targets longer
+///   than expected: items that got slow ([joblib #1220][1220]) come back soon.
 ///
-/// The time of an item is Σ time ÷ Σ items, both forgetting a fifth with every chunk; what a chunk
-/// took beyond sixteen times what it should have taken does not count.
+/// The time of an item is Σ time ÷ Σ items, both forgetting a fifth with every chunk.
 ///
 /// Both calls take some nanoseconds and allocate nothing, so they may be made under a lock.
 ///
@@ -134,6 +133,13 @@ impl ChunkSizer {
         Self { chunking, workers, cost: Cost::new(overhead), rule: Rule::default() }
     }
 
+    /// For another fan-out of such items: keeps what was measured, so that nothing has to be tried
+    /// out again.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self { rule: Rule::default(), ..self.clone() }
+    }
+
     /// The next chunk. `remaining` is how many items nobody has taken or that came back, exactly;
     /// `None` if nobody knows.
     ///
@@ -165,6 +171,9 @@ impl ChunkSizer {
     ///
     /// Where the length is not known, as many items are expected as were handed out. `None` while
     /// nothing is measured.
+    ///
+    /// Chunks are shares for all the workers there are: who starts fewer says so with
+    /// [`set_workers`](Self::set_workers).
     #[must_use]
     pub fn paying_workers(&self, remaining: Option<u64>) -> Option<NonZeroUsize> {
         let item = self.cost.item()?;
@@ -178,6 +187,7 @@ impl ChunkSizer {
     /// Changes how many chunks may run at once.
     pub fn set_workers(&mut self, workers: NonZeroUsize) {
         self.workers = workers;
+        self.rule.end_round();
     }
 
     /// Replaces the overhead by one that is known better.

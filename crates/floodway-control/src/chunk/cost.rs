@@ -9,11 +9,6 @@ const WORK_PER_OVERHEAD: f64 = 19.0;
 const CHUNK_WEIGHT: f64 = 0.2;
 const OVERHEAD_WEIGHT: f64 = 0.125;
 
-/// A chunk counts for at most so many times what it was expected to take. A thread that was
-/// preempted in a chunk of cheap items would otherwise make the next dozens of chunks tiny; items
-/// that really became slow are believed after a few more chunks.
-const OUTLIER: f64 = 16.0;
-
 /// Nanoseconds. No chunk is worth being cut shorter than this, however cheap it is to hand over: a
 /// clock could not tell.
 const LEAST_TARGET: f64 = 1_000.0;
@@ -60,21 +55,23 @@ impl Cost {
         if items == 0 {
             return;
         }
-        let (items, time) = (items as f64, nanos(time));
-        match self.item() {
-            None => (self.items, self.time) = (items, time),
-            Some(item) => {
-                // What took no time so far may have been too short for the clock.
-                let most = OUTLIER * (items * item).max(self.overhead).max(LEAST_TARGET);
-                self.items += (items - self.items) * CHUNK_WEIGHT;
-                self.time += (time.min(most) - self.time) * CHUNK_WEIGHT;
-            }
+        // A chunk that took no time was too short for the clock.
+        let (items, time) = (items as f64, nanos(time).max(1.0));
+        if self.items == 0.0 {
+            (self.items, self.time) = (items, time);
         }
+        self.items += (items - self.items) * CHUNK_WEIGHT;
+        self.time += (time - self.time) * CHUNK_WEIGHT;
     }
 
     /// How long an item takes.
     pub(super) fn item(&self) -> Option<f64> {
         (self.items > 0.0).then(|| self.time / self.items)
+    }
+
+    /// What handing over a chunk costs.
+    pub(super) fn overhead(&self) -> f64 {
+        self.overhead
     }
 
     /// How long a chunk has to take to be worth its overhead.
