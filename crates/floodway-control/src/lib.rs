@@ -8,7 +8,10 @@
 //!   [`LimitAlgorithm`] reads: [`AnchoredGradient`], [`Vegas`],
 //!   [`Gradient2`], [`Aimd`], [`Fixed`].
 //! - [`PoolCeiling`] derives the limit that a connection pool can really give.
+//! - [`ChunkSizer`] says how many items of a fan-out a worker takes at once.
+//! - [`sizing`] has formulas to start from, and how parallel a run was.
 
+mod chunk;
 mod controller;
 mod decision;
 mod estimates;
@@ -16,8 +19,10 @@ mod limit;
 mod pool;
 mod queue;
 mod sample;
+pub mod sizing;
 mod window;
 
+pub use chunk::{Chunk, ChunkEstimate, ChunkSizer, Chunking};
 pub use controller::Controller;
 pub use decision::{Decision, Direction, Reason};
 pub use estimates::{Estimates, ProbeResult};

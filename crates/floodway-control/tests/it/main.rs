@@ -1,8 +1,10 @@
 //! Public behaviour of the pure decisions.
 
 mod anchored_gradient;
+mod chunk;
 mod controller;
 mod limit;
 mod pool;
 mod queue;
+mod sizing;
 mod window;
