@@ -1,6 +1,9 @@
 //! The one place where durations are measured.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::OnceLock,
+    time::{Duration, SystemTime},
+};
 
 use tokio::time::Instant;
 
@@ -24,6 +27,12 @@ impl Clock {
     #[must_use]
     pub fn tokio() -> Self {
         Self(Source::Tokio { origin: Instant::now() })
+    }
+
+    /// The default clock, made once.
+    pub(crate) fn shared() -> Self {
+        static SHARED: OnceLock<Clock> = OnceLock::new();
+        SHARED.get_or_init(Self::default).clone()
     }
 
     /// Nanoseconds since this clock (or the one it was cloned from) was made.

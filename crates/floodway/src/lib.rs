@@ -2,6 +2,7 @@
 //!
 //! - [`Limiter`]: who may run now. A fixed or adaptive limit, a wait queue bounded by length and
 //!   by deadline, typed rejections.
+//! - [`fan_out`]: many operations at once, bounded, with one outcome for every item.
 //! - [`PoolLimiter`]: a limiter whose limit is what a connection pool can really give.
 //!
 //! Every component keeps its numbers from birth and registers them in a
@@ -25,17 +26,18 @@
 
 mod clock;
 mod error;
-mod fan_out;
+pub mod fan_out;
 mod limiter;
 mod pool;
 mod sync;
 
 pub use clock::Clock;
 pub use error::{BuildError, LimitError, UnknownPartition};
+pub use floodway_control::sizing;
 pub use floodway_control::{
-    Aimd, AnchoredGradient, Decision, Direction, Discipline, Estimates, Fixed, Gradient2,
-    InvalidParameter, LimitAlgorithm, Outcome, Priority, ProbeResult, Reason, Sample, Vegas,
-    Window, WindowConfig,
+    Aimd, AnchoredGradient, Chunk, ChunkEstimate, ChunkSizer, Chunking, Decision, Direction,
+    Discipline, Estimates, Fixed, Gradient2, InvalidParameter, LimitAlgorithm, Outcome, Priority,
+    ProbeResult, Reason, Sample, Vegas, Window, WindowConfig,
 };
 pub use floodway_metrics::Registry;
 pub use limiter::{

@@ -19,6 +19,7 @@ mod watch;
 
 use std::{fmt, sync::Arc};
 
+pub(crate) use self::acquire::Lender;
 pub use self::{
     acquire::{Acquire, Acquiring},
     builder::LimiterBuilder,
@@ -164,6 +165,38 @@ impl Limiter {
             Ok((granted, nesting)) => Ok(Permit::nested(Arc::clone(core), granted, nesting, site)),
             Err(reason) => Err(core.reject(reason, want.priority)),
         }
+    }
+
+    /// Takes permits that are free, from `lender` first; a refusal is not counted as one.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn admit_now(&self, request: Acquire, lender: Option<&Lender>) -> Option<Permit> {
+        let want = request.want(self.partition);
+        let site = Site::here();
+        let core = &self.core;
+        let (granted, nesting) = match lender {
+            Some(Lender { loans, outer }) if !loans.is_over() => {
+                loans.ask(want, *outer, site).ok()?
+            }
+            _ => (core.try_acquire(want).ok()?, None),
+        };
+        Some(Permit::nested(Arc::clone(core), granted, nesting, site))
+    }
+
+    /// Waits for permits, asking `lender` first.
+    #[track_caller]
+    pub(crate) fn admit(&self, request: Acquire, lender: Option<&Lender>) -> Acquiring {
+        self.acquire_with(request).lent_by(lender)
+    }
+
+    /// The operation of this limiter inside which the calling code runs, if it does.
+    pub(crate) fn lender(&self) -> Option<Lender> {
+        nested::lender(&self.core).map(|(loans, outer)| Lender { loans, outer })
+    }
+
+    /// Tells limiters apart, in an order that all agree on.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.core) as usize
     }
 
     /// Runs `operation` under a permit; it is not polled before it has one.

@@ -108,14 +108,6 @@ impl Cells {
         self.item_duration.record(nanos(running));
     }
 
-    /// The end of `n` items of a chunk that had started and ran for `running` together, one after
-    /// another. The histogram takes each for their mean.
-    #[inline]
-    pub(crate) fn items_ended(&self, outcome: ItemOutcome, n: u64, running: Duration) {
-        self.items_ended.add(outcome as usize, n);
-        self.item_duration.record_many(n, nanos(running));
-    }
-
     /// `n` items that have their outcome and never ran.
     #[inline]
     pub(crate) fn items_not_started(&self, outcome: ItemOutcome, n: u64) {
@@ -341,32 +333,6 @@ mod tests {
     }
 
     #[test]
-    fn the_items_of_a_chunk_share_its_time() {
-        let (registry, cells) = cells();
-        cells.chunk(128);
-        cells.items_started(128);
-        cells.items_ended(ItemOutcome::Ok, 127, 254 * MS);
-        cells.items_ended(ItemOutcome::Failed, 1, MS);
-        cells.items_ended(ItemOutcome::Failed, 0, Duration::ZERO);
-        check(
-            &registry,
-            &[
-                (&catalogue::CHUNK, "count", 1.0),
-                (&catalogue::CHUNK, "sum", 128.0),
-                (&catalogue::ITEMS_PROCESSED, "ok", 127.0),
-                (&catalogue::ITEMS_PROCESSED, "failed", 1.0),
-                (&catalogue::IN_FLIGHT_ITEMS, "", 0.0),
-                (&catalogue::BUSY_SECONDS, "", 0.255),
-                (&catalogue::ITEM_DURATION, "count", 128.0),
-            ],
-        );
-        let durations = registry.snapshot();
-        let durations = durations.histogram(&catalogue::ITEM_DURATION, &[NAME]).unwrap();
-        // All up to 2.5 ms, one of them up to 1 ms.
-        assert_eq!(durations.cumulative[3..5], [1, 128]);
-    }
-
-    #[test]
     fn attempts_and_wakes_are_counted() {
         let (registry, cells) = cells();
         cells.retried();
@@ -448,7 +414,7 @@ mod tests {
                 cells.call_started();
                 cells.items_started(2);
                 sender.send(()).unwrap();
-                cells.items_ended(ItemOutcome::Failed, 1, MS);
+                cells.item_ended(ItemOutcome::Failed, MS);
                 let (outcome, duration, straggler) = (CallOutcome::Ok, MS, MS);
                 cells.call_ended(CallEnd { outcome, duration, width: 2, straggler });
             }

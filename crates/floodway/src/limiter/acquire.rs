@@ -92,10 +92,20 @@ pub struct Acquiring {
 }
 
 enum Rare {
+    /// Has not asked yet, and is to ask who lent to the operation that it belongs to.
+    Lender(Lender),
     /// A timer of its own, where nobody else watches the deadline.
     Timer(Pin<Box<Sleep>>),
     /// Waits until the permit that it runs inside of is not lent to others.
     Borrowing(Pin<Box<dyn Future<Output = Lent> + Send + Sync>>),
+}
+
+/// The operation that lends to those inside it, to be asked from elsewhere: by the tasks that it
+/// spawned and waits for.
+#[derive(Clone, Debug)]
+pub(crate) struct Lender {
+    pub(super) loans: Arc<nested::Loans>,
+    pub(super) outer: Site,
 }
 
 type Lent = Result<(Granted, Nesting), RejectReason>;
@@ -107,10 +117,21 @@ impl Acquiring {
         Self { core: Some(core), want, deadline: request.deadline, ticket: None, rare: None, site }
     }
 
+    /// Asks `lender` first, wherever it is polled.
+    pub(super) fn lent_by(mut self, lender: Option<&Lender>) -> Self {
+        self.rare = lender.map(|lender| Box::new(Rare::Lender(lender.clone())));
+        self
+    }
+
     /// All but the way of a caller without a deadline that finds a permit free.
     #[inline(never)]
     fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, Rejected>> {
-        let answer = if let Some(Rare::Borrowing(borrowing)) = self.rare.as_deref_mut() {
+        let lender = self.rare.take_if(|rare| matches!(**rare, Rare::Lender(_)));
+        let answer = if let Some(Rare::Lender(Lender { loans, outer })) = lender.map(|rare| *rare)
+            && !loans.is_over()
+        {
+            self.borrow(&loans, outer, context)
+        } else if let Some(Rare::Borrowing(borrowing)) = self.rare.as_deref_mut() {
             borrowing.as_mut().poll(context).map(|lent| lent.map(|(granted, n)| (granted, Some(n))))
         } else if let Some(ticket) = self.ticket {
             let answer = self.poll_queued(ticket, context);

@@ -4,6 +4,7 @@ mod accounting;
 mod adaptive;
 mod build;
 mod contract;
+mod fan_out;
 mod handle;
 mod limiter;
 mod map;

@@ -60,6 +60,11 @@ impl Loans {
         self.granted.weight()
     }
 
+    /// The permit to borrow from is gone.
+    pub(in crate::limiter) fn is_over(&self) -> bool {
+        self.free.is_closed()
+    }
+
     /// What can be lent at once, or why nothing is; neither if it may be waited for.
     ///
     /// While no limit is enforced nobody waits for themselves: what cannot be lent is taken from

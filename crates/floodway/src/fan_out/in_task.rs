@@ -1,0 +1,485 @@
+//! The engine that polls all items in the task that waits for them.
+
+mod ready;
+
+use std::{
+    collections::VecDeque,
+    iter::once,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::task::coop;
+use tracing::Span;
+
+use self::ready::{ReadySet, Wakeup};
+use super::{
+    FanOut, ItemError, OnStop, Outcome, Report, Stats, StopReason,
+    admission::Permits,
+    attempts::Attempts,
+    classes::Classes,
+    engine::{Drive, Ends, Engine, Parts, observe, settle},
+    ledger::{Ledger, Next, Pulled},
+    options::DEFAULT_CONCURRENCY,
+    slot::{Look, NEVER, Setting, Slot},
+    source::Source,
+    time::{Stopper, Timer},
+};
+use crate::Rejected;
+
+/// Polls all items in the task that waits for the fan-out: nothing need be `Send` or `'static`.
+///
+/// The items make progress only while that task polls the end of the fan-out, and share one
+/// thread.
+#[derive(Clone, Copy, Debug)]
+pub struct InTask;
+
+impl<S, F, C, A, Fut, T, E> Engine<S, F, C, A> for InTask
+where
+    S: Source,
+    F: FnMut(S::Item) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+    C: Classes<S::Item>,
+    A: Attempts<S::Item, E>,
+{
+    type Value = T;
+    type Error = E;
+    type Drive = Box<InTaskDrive<S, F, C, A, Fut, T, E>>;
+
+    fn drive(fan_out: FanOut<S, F, C, A, Self>, ends: Ends) -> Self::Drive {
+        Box::new(InTaskDrive { described: Some((fan_out, ends)), running: None, ending: None })
+    }
+}
+
+/// Begins when it is first polled. Boxed, so that it may hold what must not move and be moved.
+#[doc(hidden)]
+pub struct InTaskDrive<S: Source, F, C: Classes<S::Item>, A, Fut, T, E> {
+    described: Option<Described<S, F, C, A>>,
+    running: Option<Running<S, F, C, A, Fut, T, E>>,
+    ending: Option<(StopReason, Stats)>,
+}
+
+type Described<S, F, C, A> = (FanOut<S, F, C, A, InTask>, Ends);
+
+/// How many futures are looked at before the task yields, like tokio's budget for a task.
+const LOOKS: usize = 128;
+
+/// The place of the source among those that can be woken; slots follow.
+const SOURCE: usize = 0;
+
+struct Running<S: Source, F, C: Classes<S::Item>, A, Fut, T, E> {
+    ledger: Ledger<S, C, T, E>,
+    call: F,
+    setting: Setting<A>,
+    stopper: Stopper,
+    on_stop: OnStop,
+    span: Span,
+    slots: Vec<Place<S::Item, C::Key, Fut>>,
+    /// Slots without an item.
+    free: Vec<usize>,
+    ready: ReadySet,
+    source_wakeup: Wakeup,
+    /// The source gave nothing when it was asked last, and did not wake since.
+    source_waits: bool,
+    /// Slots whose next attempt wants permits.
+    wanting: VecDeque<usize>,
+    admitting: Option<Admitting<S::Item, C::Key>>,
+    pulled: VecDeque<Pulled<S::Item, C::Key>>,
+    timer: Timer,
+    /// The earliest time at which a slot is due.
+    due: u64,
+    /// The last reading of the clock, which serves as the next start.
+    now: u64,
+}
+
+/// A slot and how it is woken.
+type Place<I, K, Fut> = (Slot<I, K, Fut>, Wakeup);
+
+type Admission = Pin<Box<dyn Future<Output = Result<Permits, Rejected>> + Send>>;
+
+/// The one waiter of the fan-out.
+struct Admitting<I, K> {
+    admission: Admission,
+    whom: Whom<I, K>,
+}
+
+enum Whom<I, K> {
+    /// An item that has not been pulled.
+    Next,
+    /// An item that had to be looked at for its weight.
+    Item(Pulled<I, K>),
+    /// Another attempt.
+    Slot(usize),
+}
+
+impl<S, F, C, A, Fut, T, E> InTaskDrive<S, F, C, A, Fut, T, E>
+where
+    S: Source,
+    F: FnMut(S::Item) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+    C: Classes<S::Item>,
+    A: Attempts<S::Item, E>,
+{
+    /// Ready once nothing runs and nothing will.
+    fn progress(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.ending.is_some() {
+            return Poll::Ready(());
+        }
+        if let Some((fan_out, ends)) = self.described.take() {
+            self.running = Some(Running::new(Parts::new(fan_out, ends, DEFAULT_CONCURRENCY)));
+        }
+        let Some(running) = &mut self.running else {
+            return Poll::Ready(());
+        };
+        let span = running.span.clone();
+        let _entered = span.enter();
+        if running.progress(context).is_pending() {
+            return Poll::Pending;
+        }
+        let now = running.setting.now();
+        let (ending, garbage) = settle(&mut running.ledger, running.setting.cells.as_deref(), now);
+        self.ending = Some(ending);
+        drop(garbage);
+        Poll::Ready(())
+    }
+}
+
+impl<S, F, C, A, Fut, T, E> Drive for Box<InTaskDrive<S, F, C, A, Fut, T, E>>
+where
+    S: Source,
+    F: FnMut(S::Item) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+    C: Classes<S::Item>,
+    A: Attempts<S::Item, E>,
+{
+    type Value = T;
+    type Error = E;
+
+    fn poll_progress(&mut self, context: &mut Context<'_>) {
+        let _ = self.progress(context);
+    }
+
+    #[inline]
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome<T, E>>> {
+        let waiting = self.running.as_mut().and_then(|running| running.ledger.deliver());
+        if waiting.is_some() {
+            return Poll::Ready(waiting);
+        }
+        let over = self.progress(context).is_ready();
+        match self.running.as_mut().and_then(|running| running.ledger.deliver()) {
+            None if !over => Poll::Pending,
+            outcome => Poll::Ready(outcome),
+        }
+    }
+
+    fn poll_report(&mut self, context: &mut Context<'_>) -> Poll<Report<T, E>> {
+        if self.progress(context).is_pending() {
+            return Poll::Pending;
+        }
+        let (stop, stats) = self.ending.clone().expect("it has ended");
+        let outcomes = self.running.as_mut().map(|running| running.ledger.take_all());
+        Poll::Ready(Report { outcomes: outcomes.unwrap_or_default(), stop, stats })
+    }
+
+    fn ending(&self) -> Option<(StopReason, Stats)> {
+        self.ending.clone()
+    }
+}
+
+/// A fan-out that is dropped is cancelled: its items are dropped with it and its books closed.
+impl<S: Source, F, C: Classes<S::Item>, A, Fut, T, E> Drop for InTaskDrive<S, F, C, A, Fut, T, E> {
+    fn drop(&mut self) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        if self.ending.is_some() {
+            return;
+        }
+        running.ledger.stop(StopReason::Cancelled);
+        for (slot, _) in &mut running.slots {
+            if let Some(finished) = slot.abandon(StopReason::Cancelled, running.setting.now()) {
+                running.ledger.finish(once(finished), running.setting.now());
+            }
+        }
+        let now = running.setting.now();
+        let _garbage = settle(&mut running.ledger, running.setting.cells.as_deref(), now);
+    }
+}
+
+impl<S, F, C, A, Fut, T, E> Running<S, F, C, A, Fut, T, E>
+where
+    S: Source,
+    F: FnMut(S::Item) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+    C: Classes<S::Item>,
+    A: Attempts<S::Item, E>,
+{
+    fn new(parts: Parts<S, F, C, A, T, E>) -> Self {
+        let Parts { ledger, call, setting, stopper, span, on_stop, .. } = parts;
+        let mut ready = ReadySet::new(setting.cells.as_ref().map(|_| setting.clock.clone()));
+        let source_wakeup = ready.wakeup(SOURCE);
+        Self {
+            now: ledger.meter.began(),
+            ledger,
+            call,
+            setting,
+            stopper,
+            on_stop,
+            span,
+            slots: Vec::new(),
+            free: Vec::new(),
+            ready,
+            source_wakeup,
+            source_waits: false,
+            wanting: VecDeque::new(),
+            admitting: None,
+            pulled: VecDeque::new(),
+            timer: Timer::default(),
+            due: NEVER,
+        }
+    }
+
+    /// Ready once nothing runs and nothing will.
+    fn progress(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.ready.register(context.waker());
+        self.ledger.listen(context.waker());
+        self.now = self.setting.now();
+        if self.ledger.stopped().is_none()
+            && let Some(reason) = self.stopper.poll_stop(context)
+        {
+            self.ledger.stop(reason);
+        }
+        let mut looks = LOOKS;
+        loop {
+            if self.ledger.stopped().is_some() {
+                self.wind_down(context);
+            }
+            self.fill(context, &mut looks);
+            if self.ledger.stopped().is_some() {
+                self.wind_down(context);
+            }
+            while looks > 0
+                && let Some(place) = self.ready.pop()
+            {
+                if place == SOURCE {
+                    self.source_waits = false;
+                    continue;
+                }
+                looks -= 1;
+                self.look(place - 1);
+                // Whatever else is polled now would find no budget and ask to be polled again.
+                if !coop::has_budget_remaining() {
+                    looks = 0;
+                }
+            }
+            if self.ledger.is_over() && self.wanting.is_empty() {
+                return Poll::Ready(());
+            }
+            if looks == 0 || !coop::has_budget_remaining() {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if let Poll::Ready(now) = self.timer.poll(context, self.due, self.setting.origin) {
+                self.on_time(now);
+                continue;
+            }
+            if !self.can_start() && !self.ready.has_more() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Whether [`fill`](Self::fill) would start something.
+    fn can_start(&self) -> bool {
+        self.admitting.is_none()
+            && (!self.wanting.is_empty() || (!self.source_waits && self.ledger.can_start()))
+    }
+
+    /// Starts what can be started.
+    fn fill(&mut self, context: &mut Context<'_>, looks: &mut usize) {
+        while *looks > 0 && self.ledger.stopped().is_none() {
+            let (permits, whom) = match &mut self.admitting {
+                Some(admitting) => match admitting.admission.as_mut().poll(context) {
+                    Poll::Pending => return,
+                    Poll::Ready(permits) => {
+                        let admitting = self.admitting.take().expect("it was polled");
+                        (permits, admitting.whom)
+                    }
+                },
+                None => match self.next(context) {
+                    Some(Ok(start)) => start,
+                    Some(Err(())) => continue,
+                    None => return,
+                },
+            };
+            *looks -= 1;
+            match (whom, permits) {
+                (Whom::Slot(slot), Ok(permits)) => self.resume(slot, permits),
+                (Whom::Slot(slot), Err(rejected)) => {
+                    self.finish(slot, Err(ItemError::Rejected(rejected)));
+                }
+                (Whom::Item(pulled), Ok(permits)) => self.start(pulled, permits),
+                (Whom::Item(pulled), Err(rejected)) => {
+                    self.ledger.never_ran_after_all(pulled, ItemError::Rejected(rejected));
+                }
+                (Whom::Next, permits) => {
+                    let Some(pulled) = self.pull() else {
+                        continue;
+                    };
+                    match permits {
+                        Ok(permits) => self.start(pulled, permits),
+                        Err(rejected) => {
+                            let error = ItemError::Rejected(rejected);
+                            self.ledger.never_ran_after_all(pulled, error);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is to be started next, with its permits; `Err` if those are being waited for from now
+    /// on, `None` if there is nothing.
+    #[expect(clippy::type_complexity, reason = "used once")]
+    fn next(
+        &mut self,
+        _context: &mut Context<'_>,
+    ) -> Option<Result<(Result<Permits, Rejected>, Whom<S::Item, C::Key>), ()>> {
+        let (weight, whom) = if let Some(slot) = self.wanting.pop_front() {
+            (self.slots[slot].0.weight(), Whom::Slot(slot))
+        } else if self.source_waits || !self.ledger.can_start() {
+            return None;
+        } else if C::WEIGHED {
+            let pulled = self.pull()?;
+            (pulled.weight, Whom::Item(pulled))
+        } else {
+            (1, Whom::Next)
+        };
+        if let Some(permits) = self.setting.admission.try_admit(weight) {
+            return Some(Ok((Ok(permits), whom)));
+        }
+        let admission = Arc::clone(&self.setting.admission);
+        let admission = Box::pin(async move { admission.admit(weight).await });
+        self.admitting = Some(Admitting { admission, whom });
+        Some(Err(()))
+    }
+
+    fn pull(&mut self) -> Option<Pulled<S::Item, C::Key>> {
+        let mut context = Context::from_waker(&self.source_wakeup.waker);
+        match self.ledger.pull(1, self.now, &mut self.pulled, &mut context) {
+            Next::Run => self.pulled.pop_front(),
+            Next::Pending => {
+                self.source_waits = true;
+                None
+            }
+            Next::Wait | Next::Rest => None,
+        }
+    }
+
+    fn start(&mut self, pulled: Pulled<S::Item, C::Key>, permits: Permits) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            // The source has the first place.
+            let wakeup = self.ready.wakeup(self.slots.len() + 1);
+            self.slots.push((Slot::new(), wakeup));
+            self.slots.len() - 1
+        });
+        if let Some(cells) = &self.setting.cells {
+            cells.items_started(1);
+        }
+        let Self { slots, setting, call, .. } = self;
+        match slots[slot].0.start(pulled, permits, setting, call, self.now) {
+            Ok(()) => self.look(slot),
+            Err(error) => self.finish(slot, Err(error)),
+        }
+    }
+
+    fn resume(&mut self, slot: usize, permits: Permits) {
+        let Self { slots, setting, call, .. } = self;
+        match slots[slot].0.resume(permits, setting, call) {
+            Ok(()) => self.look(slot),
+            Err(error) => self.finish(slot, Err(error)),
+        }
+    }
+
+    #[inline]
+    fn look(&mut self, index: usize) {
+        let (slot, wakeup) = &mut self.slots[index];
+        if slot.is_empty() {
+            return;
+        }
+        if let Some(cells) = &self.setting.cells
+            && let Some(delay) = wakeup.take_delay(&self.setting.clock)
+        {
+            cells.woken(delay);
+        }
+        let look = slot.look(&self.setting, &mut Context::from_waker(&wakeup.waker));
+        self.looked(index, look);
+    }
+
+    #[inline]
+    fn looked(&mut self, index: usize, look: Look<T, E>) {
+        match look {
+            Look::Pending => self.due = self.due.min(self.slots[index].0.due(&self.setting)),
+            Look::WantsPermits => self.wanting.push_back(index),
+            Look::Done(result) => {
+                self.now = self.setting.now();
+                self.finish(index, result);
+            }
+        }
+    }
+
+    #[inline]
+    fn finish(&mut self, index: usize, result: Result<T, ItemError<E>>) {
+        if let Some(finished) = self.slots[index].0.finish(result, self.now) {
+            observe(&finished, &self.setting);
+            self.ledger.finish(once(finished), self.now);
+            self.free.push(index);
+        }
+    }
+
+    /// Looks at the slots whose time has come.
+    fn on_time(&mut self, now: u64) {
+        self.now = self.setting.now();
+        self.due = NEVER;
+        for index in 0..self.slots.len() {
+            let Self { slots, setting, call, .. } = self;
+            let (slot, wakeup) = &mut slots[index];
+            if slot.due(setting) <= now {
+                let mut context = Context::from_waker(&wakeup.waker);
+                let look = slot.on_time(setting, call, &mut context, now);
+                self.looked(index, look);
+            }
+            self.due = self.due.min(self.slots[index].0.due(&self.setting));
+        }
+    }
+
+    /// After a stop: nothing new is started, and what runs goes on for the grace it is given.
+    fn wind_down(&mut self, context: &mut Context<'_>) {
+        let reason = self.ledger.stopped().cloned().unwrap_or(StopReason::Cancelled);
+        if let Some(Admitting { whom: Whom::Item(pulled), .. }) = self.admitting.take() {
+            let error = ItemError::NotStarted(reason.clone());
+            self.ledger.never_ran_after_all(pulled, error);
+        }
+        let abort = self.on_stop == OnStop::Abort || self.stopper.poll_grace(context);
+        self.wanting.clear();
+        for index in 0..self.slots.len() {
+            let slot = &mut self.slots[index].0;
+            if (abort || !slot.runs())
+                && let Some(finished) = slot.abandon(reason.clone(), self.setting.now())
+            {
+                observe(&finished, &self.setting);
+                self.ledger.finish(once(finished), self.setting.now());
+                self.free.push(index);
+            }
+        }
+    }
+}
+
+impl<S: Source, F, C: Classes<S::Item>, A, Fut, T, E> std::fmt::Debug
+    for InTaskDrive<S, F, C, A, Fut, T, E>
+{
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InTaskDrive").field("ending", &self.ending).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,131 @@
+//! What became of one item.
+
+use std::{any::Any, fmt, time::Duration};
+
+use super::StopReason;
+use crate::Rejected;
+
+/// What became of one item: exactly one of these for every item that was pulled.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome<T, E> {
+    /// Which item, counted from 0 in the order in which the source gave them.
+    pub index: usize,
+    /// What it resulted in.
+    pub result: Result<T, ItemError<E>>,
+    /// How long it took.
+    pub timing: Timing,
+    /// How often it was started: 0 if never, more than 1 with retries and hedges.
+    pub attempts: u32,
+}
+
+/// How long an item took. Both are zero if it never ran, or with
+/// [`untimed`](super::FanOut::untimed).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timing {
+    /// From when the item was there (the start of the fan-out for an iterator, otherwise when the
+    /// stream gave it) until it was started.
+    pub queued: Duration,
+    /// From its start to its end, retries and the waits between them included. In a chunk of
+    /// several items, the mean of the chunk.
+    pub running: Duration,
+}
+
+/// Why an item has no value.
+#[non_exhaustive]
+pub enum ItemError<E> {
+    /// It ran and failed; after the last attempt, if it was retried.
+    Failed(E),
+    /// It took longer than the item timeout.
+    TimedOut,
+    /// It was running when the fan-out stopped.
+    Cancelled(StopReason),
+    /// The fan-out stopped before it was its turn.
+    NotStarted(StopReason),
+    /// Its future, or the function that makes it, panicked.
+    Panicked(Panic),
+    /// A limiter will never admit it: it is closed, or the item is too heavy for it.
+    Rejected(Rejected),
+}
+
+impl<E> ItemError<E> {
+    /// Whether the item failed by itself, as opposed to having been stopped with the rest.
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        !matches!(self, Self::Cancelled(_) | Self::NotStarted(_))
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for ItemError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(_) => f.write_str("the operation failed"),
+            Self::TimedOut => f.write_str("the item timeout passed"),
+            Self::Cancelled(stop) => write!(f, "cancelled while running: {stop}"),
+            Self::NotStarted(stop) => write!(f, "not started: {stop}"),
+            Self::Panicked(panic) => panic.fmt(f),
+            Self::Rejected(_) => f.write_str("not admitted by a limiter"),
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for ItemError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
+            Self::TimedOut => f.write_str("TimedOut"),
+            Self::Cancelled(stop) => f.debug_tuple("Cancelled").field(stop).finish(),
+            Self::NotStarted(stop) => f.debug_tuple("NotStarted").field(stop).finish(),
+            Self::Panicked(panic) => f.debug_tuple("Panicked").field(&panic.message()).finish(),
+            Self::Rejected(rejected) => f.debug_tuple("Rejected").field(rejected).finish(),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for ItemError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Rejected(rejected) => Some(rejected),
+            _ => None,
+        }
+    }
+}
+
+/// A panic that was caught, as a value.
+///
+/// Nothing is caught where the program is built with `panic = "abort"`.
+pub struct Panic(Box<dyn Any + Send>);
+
+impl Panic {
+    pub(super) fn new(payload: Box<dyn Any + Send>) -> Self {
+        Self(payload)
+    }
+
+    /// What `panic!` said, if it said something.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        let text = self.0.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| self.0.downcast_ref::<String>().map(String::as_str));
+        text.unwrap_or("a panic without a message")
+    }
+
+    /// The payload, for [`std::panic::resume_unwind`].
+    #[must_use]
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.0
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "panicked: {}", self.message())
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.message()).finish()
+    }
+}

@@ -1,0 +1,213 @@
+//! The side of the consumer.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock, Weak},
+    task::{Context, Poll},
+};
+
+use floodway_control::Chunking;
+use tokio::runtime::Handle;
+
+use super::{
+    super::{
+        Outcome, Progress, Report, Stats, StopReason,
+        attempts::Attempts,
+        classes::Classes,
+        engine::{Drive, Parts, settle},
+        source::Source,
+    },
+    operate::Operate,
+    shared::{Control, Shared},
+};
+
+/// A fan-out whose workers are spawned when it is first polled.
+#[doc(hidden)]
+pub struct SpawnedDrive<S: Source, O, C: Classes<S::Item>, A, T, E>
+where
+    S: Source<Item: Send + 'static> + Send + 'static,
+    O: Operate<S::Item, Value = T, Error = E>,
+    C: Classes<S::Item, Key: Send + 'static> + Send + 'static,
+    A: Attempts<S::Item, E> + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    described: Option<Described<S, O, C, A, T, E>>,
+    shared: Sharing<S, O, C, A, T, E>,
+    ending: Option<(StopReason, Stats)>,
+    /// How far it came, for those who ask afterwards.
+    last: Arc<OnceLock<Progress>>,
+}
+
+type Sharing<S, O, C, A, T, E> = Option<Arc<Shared<S, O, C, A, T, E>>>;
+
+type Described<S, O, C, A, T, E> = Box<dyn FnOnce() -> Parts<S, O, C, A, T, E> + Send>;
+
+impl<S, O, C, A, T, E> SpawnedDrive<S, O, C, A, T, E>
+where
+    S: Source<Item: Send + 'static> + Send + 'static,
+    O: Operate<S::Item, Value = T, Error = E>,
+    C: Classes<S::Item, Key: Send + 'static> + Send + 'static,
+    A: Attempts<S::Item, E> + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    pub(super) fn new(
+        described: impl FnOnce() -> Parts<S, O, C, A, T, E> + Send + 'static,
+    ) -> Box<Self> {
+        Box::new(Self {
+            described: Some(Box::new(described)),
+            shared: None,
+            ending: None,
+            last: Arc::default(),
+        })
+    }
+
+    /// Begins now, instead of when it is first polled.
+    fn begin(&mut self, context: Option<&mut Context<'_>>) {
+        let Some(described) = self.described.take() else {
+            return;
+        };
+        let runtime = Handle::current();
+        let parts = described();
+        let inline = O::INLINE && parts.chunking == Chunking::Adaptive;
+        let shared = Shared::new(parts, runtime);
+        match context {
+            Some(context) if inline && shared.chunks => shared.begin_inline(context),
+            _ => shared.grow(),
+        }
+        self.shared = Some(shared);
+    }
+
+    /// Ready once every worker is gone.
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.ending.is_some() {
+            return Poll::Ready(());
+        }
+        self.begin(Some(context));
+        let Some(shared) = &self.shared else {
+            return Poll::Ready(());
+        };
+        let mut state = shared.state();
+        state.ledger.register_consumer(context.waker());
+        if !state.ledger.is_over() {
+            // Workers that could not be spawned, or were dropped, have stopped the ledger.
+            return Poll::Pending;
+        }
+        drop(state);
+        if !shared.latch.is_free(context.waker()) {
+            return Poll::Pending;
+        }
+        let now = shared.setting.now();
+        let mut state = shared.state();
+        let (ending, garbage) = settle(&mut state.ledger, shared.setting.cells.as_deref(), now);
+        let _ = self.last.set(Progress::new(&state.ledger, now));
+        drop(state);
+        self.ending = Some(ending);
+        drop(garbage);
+        Poll::Ready(())
+    }
+}
+
+impl<S, O, C, A, T, E> Drive for Box<SpawnedDrive<S, O, C, A, T, E>>
+where
+    S: Source<Item: Send + 'static> + Send + 'static,
+    O: Operate<S::Item, Value = T, Error = E>,
+    C: Classes<S::Item, Key: Send + 'static> + Send + 'static,
+    A: Attempts<S::Item, E> + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    type Value = T;
+    type Error = E;
+
+    fn poll_progress(&mut self, _: &mut Context<'_>) {}
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome<T, E>>> {
+        self.begin(None);
+        if let Some(shared) = &self.shared {
+            let outcome = shared.state().ledger.deliver();
+            if outcome.is_some() {
+                return Poll::Ready(outcome);
+            }
+        }
+        let over = self.poll_over(context).is_ready();
+        // Registered by now: whatever came in between is seen here.
+        match self.shared.as_ref().and_then(|shared| shared.state().ledger.deliver()) {
+            None if !over => Poll::Pending,
+            outcome => Poll::Ready(outcome),
+        }
+    }
+
+    fn poll_report(&mut self, context: &mut Context<'_>) -> Poll<Report<T, E>> {
+        if self.poll_over(context).is_pending() {
+            return Poll::Pending;
+        }
+        let (stop, stats) = self.ending.clone().expect("it has ended");
+        let outcomes = self.shared.as_ref().map(|shared| shared.state().ledger.take_all());
+        Poll::Ready(Report { outcomes: outcomes.unwrap_or_default(), stop, stats })
+    }
+
+    fn ending(&self) -> Option<(StopReason, Stats)> {
+        self.ending.clone()
+    }
+}
+
+/// A drive that can be watched and steered from elsewhere.
+#[doc(hidden)]
+pub trait Steer: Drive {
+    /// Begins at once.
+    fn steer(&mut self) -> (Arc<dyn Control>, Arc<OnceLock<Progress>>);
+}
+
+impl<S, O, C, A, T, E> Steer for Box<SpawnedDrive<S, O, C, A, T, E>>
+where
+    S: Source<Item: Send + 'static> + Send + 'static,
+    O: Operate<S::Item, Value = T, Error = E>,
+    C: Classes<S::Item, Key: Send + 'static> + Send + 'static,
+    A: Attempts<S::Item, E> + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn steer(&mut self) -> (Arc<dyn Control>, Arc<OnceLock<Progress>>) {
+        self.begin(None);
+        let control: Weak<_> = self.shared.as_ref().map(Arc::downgrade).unwrap_or_default();
+        (Arc::new(control), Arc::clone(&self.last))
+    }
+}
+
+/// A fan-out that is dropped is cancelled. Its workers drop their items as soon as they are
+/// scheduled; nobody waits for them.
+impl<S: Source, O, C: Classes<S::Item>, A, T, E> Drop for SpawnedDrive<S, O, C, A, T, E>
+where
+    S: Source<Item: Send + 'static> + Send + 'static,
+    O: Operate<S::Item, Value = T, Error = E>,
+    C: Classes<S::Item, Key: Send + 'static> + Send + 'static,
+    A: Attempts<S::Item, E> + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn drop(&mut self) {
+        if self.ending.is_some() {
+            return;
+        }
+        if let Some(shared) = &self.shared {
+            shared.stop(StopReason::Cancelled);
+            shared.abort();
+        }
+    }
+}
+
+impl<S: Source, O, C: Classes<S::Item>, A, T, E> fmt::Debug for SpawnedDrive<S, O, C, A, T, E>
+where
+    S: Source<Item: Send + 'static> + Send + 'static,
+    O: Operate<S::Item, Value = T, Error = E>,
+    C: Classes<S::Item, Key: Send + 'static> + Send + 'static,
+    A: Attempts<S::Item, E> + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpawnedDrive").field("ending", &self.ending).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,428 @@
+//! What the workers of a fan-out share.
+
+use std::{
+    future::poll_fn,
+    num::NonZeroUsize,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
+
+use floodway_control::ChunkSizer;
+use slab::Slab;
+use tokio::runtime::Handle;
+use tracing::{Instrument, Span};
+
+use super::{
+    super::{
+        OnStop, Progress, StopReason,
+        admission::Permits,
+        attempts::Attempts,
+        classes::Classes,
+        engine::{Parts, settle},
+        latch::{Held, Latch},
+        ledger::Ledger,
+        slot::Setting,
+        source::Source,
+        time::Stopper,
+    },
+    operate::Operate,
+    worker::Worker,
+};
+use crate::Rejected;
+
+/// What the workers share, with the lock around the books.
+pub(super) struct Shared<S: Source, O, C: Classes<S::Item>, A, T, E> {
+    state: Mutex<State<S, C, T, E>>,
+    /// Who holds it is the only one of the fan-out who waits for permits, for the source or for
+    /// room. So a limiter sees one waiter, and serves the fan-outs that share it in turn.
+    pub(super) gate: tokio::sync::Mutex<()>,
+    pub(super) operate: O,
+    pub(super) setting: Setting<A>,
+    on_stop: OnStop,
+    /// What runs has to go now. Set after the stop.
+    aborting: AtomicBool,
+    pub(super) latch: Arc<Latch>,
+    pub(super) runtime: Handle,
+    pub(super) span: Span,
+    /// Items may be put in chunks.
+    pub(super) chunks: bool,
+}
+
+pub(super) struct State<S: Source, C: Classes<S::Item>, T, E> {
+    pub(super) ledger: Ledger<S, C, T, E>,
+    /// The tasks of the workers whose item is pending.
+    crew: Slab<Option<Waker>>,
+    /// Workers that wait at the gate, or hold it and wait.
+    pub(super) idle: usize,
+    pub(super) sizer: ChunkSizer,
+    supervisor: Option<Waker>,
+    /// Workers may be added.
+    growing: bool,
+}
+
+/// The least that handing over a chunk costs, until it is measured.
+const FIRST_OVERHEAD: Duration = Duration::from_nanos(500);
+
+impl<S, O, C, A, T, E> Shared<S, O, C, A, T, E>
+where
+    S: Source<Item: Send + 'static> + Send + 'static,
+    O: Operate<S::Item, Value = T, Error = E>,
+    C: Classes<S::Item, Key: Send + 'static> + Send + 'static,
+    A: Attempts<S::Item, E> + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    /// Begins: somebody watches the clocks from here on, if there are any.
+    pub(super) fn new(parts: Parts<S, O, C, A, T, E>, runtime: Handle) -> Arc<Self> {
+        let Parts { ledger, call, setting, stopper, span, chunking, on_stop } = parts;
+        let workers = NonZeroUsize::new(ledger.bounds.concurrency).unwrap_or(NonZeroUsize::MIN);
+        // Permits are for one item, so items that need them run by themselves.
+        let chunks = chunking != floodway_control::Chunking::Off
+            && setting.admission.is_open()
+            && !C::KEYED
+            && !C::WEIGHED;
+        let shared = Arc::new(Self {
+            state: Mutex::new(State {
+                ledger,
+                crew: Slab::new(),
+                idle: 0,
+                sizer: ChunkSizer::new(chunking, workers, FIRST_OVERHEAD),
+                supervisor: None,
+                growing: true,
+            }),
+            gate: tokio::sync::Mutex::new(()),
+            operate: call,
+            setting,
+            on_stop,
+            aborting: AtomicBool::new(false),
+            latch: Arc::new(Latch::default()),
+            runtime,
+            span,
+            chunks,
+        });
+        shared.state().ledger.listen(&Waker::from(Arc::new(Grow(Arc::downgrade(&shared)))));
+        if stopper.is_needed() {
+            let held = shared.latch.hold();
+            let supervisor = Supervisor { shared: Arc::clone(&shared), stopper, _held: held };
+            drop(shared.runtime.spawn(supervisor.watch()));
+        }
+        shared
+    }
+
+    pub(super) fn state(&self) -> Locked<'_, S, C, T, E> {
+        Locked(Some(self.state.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Whether what runs has to go now.
+    #[inline]
+    pub(super) fn is_aborting(&self) -> bool {
+        // Acquire: the reason for the stop is in the ledger by then.
+        self.aborting.load(Ordering::Acquire)
+    }
+
+    /// Runs the first chunks in the task that waits for them: spawning pays only where there is
+    /// enough work for two. What is not done when it waits, or has taken long enough, goes on as a
+    /// worker.
+    pub(super) fn begin_inline(self: &Arc<Self>, context: &mut Context<'_>) {
+        self.state().growing = false;
+        let worker = self.state_to_hire();
+        let Some(worker) = worker else {
+            return;
+        };
+        let mut worker = Box::pin(worker.work_inline_first().instrument(self.span.clone()));
+        if worker.as_mut().poll(context).is_pending() {
+            self.state().growing = true;
+            O::launch(&self.runtime, worker);
+        }
+    }
+
+    fn state_to_hire(self: &Arc<Self>) -> Option<Worker<S, O, C, A, T, E>> {
+        let mut state = self.state();
+        state.growing = true;
+        let worker = self.hire(&mut state);
+        state.growing = false;
+        worker
+    }
+
+    /// Adds a worker if there is, or may be, something for it to do.
+    pub(super) fn grow(self: &Arc<Self>) {
+        let worker = self.hire(&mut self.state());
+        if let Some(worker) = worker {
+            self.launch(worker);
+        }
+    }
+
+    /// A worker, if there is, or may be, something for it to do and nobody who waits for work.
+    pub(super) fn hire(
+        self: &Arc<Self>,
+        state: &mut State<S, C, T, E>,
+    ) -> Option<Worker<S, O, C, A, T, E>> {
+        let hire = state.growing
+            && state.idle == 0
+            && state.crew.len() < state.ledger.bounds.concurrency
+            && state.ledger.is_worth_a_worker(state.crew.len());
+        hire.then(|| {
+            let place = state.crew.insert(None);
+            Worker::new(Arc::clone(self), place)
+        })
+    }
+
+    pub(super) fn launch(&self, worker: Worker<S, O, C, A, T, E>) {
+        let worker = worker.work().instrument(self.span.clone());
+        O::launch(&self.runtime, worker);
+    }
+
+    /// Waits for permits; `None` if the fan-out stopped meanwhile.
+    pub(super) async fn admit(&self, weight: u32) -> Option<Result<Permits, Rejected>> {
+        let admission = &self.setting.admission;
+        if let Some(permits) = admission.try_admit(weight) {
+            return Some(Ok(permits));
+        }
+        let mut admitting = Box::pin(admission.admit(weight));
+        let permits = poll_fn(|context| {
+            let mut state = self.state();
+            if state.ledger.stopped().is_some() {
+                return Poll::Ready(None);
+            }
+            state.ledger.wait(context.waker());
+            drop(state);
+            admitting.as_mut().poll(context).map(Some)
+        });
+        permits.await
+    }
+
+    /// Nothing new is started, and what runs is dropped or may go on, as was asked for.
+    pub(super) fn stop(&self, reason: StopReason) {
+        self.state().ledger.stop(reason);
+        self.after_stop();
+    }
+
+    /// To be called after anything that may have stopped the ledger, outside the lock.
+    pub(super) fn after_stop(&self) {
+        let mut state = self.state();
+        if state.ledger.stopped().is_none() {
+            return;
+        }
+        let supervisor = state.supervisor.take();
+        drop(state);
+        if let Some(supervisor) = supervisor {
+            supervisor.wake();
+        }
+        if self.on_stop == OnStop::Abort {
+            self.abort();
+        }
+    }
+
+    /// What runs is dropped.
+    pub(super) fn abort(&self) {
+        if self.aborting.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut state = self.state();
+        let crew: Vec<_> = state.crew.iter_mut().filter_map(|(_, task)| task.take()).collect();
+        state.ledger.wake_waiter();
+        drop(state);
+        crew.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Who dropped the end of the fan-out closed no books: the last of those who shared them does.
+impl<S: Source, O, C: Classes<S::Item>, A, T, E> Drop for Shared<S, O, C, A, T, E> {
+    fn drop(&mut self) {
+        let now = self.setting.now();
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !state.ledger.is_settled() {
+            let _garbage = settle(&mut state.ledger, self.setting.cells.as_deref(), now);
+        }
+    }
+}
+
+/// The locked state. Whoever was to be told something meanwhile is woken after the lock is
+/// released, because wakers are foreign code.
+pub(super) struct Locked<'a, S: Source, C: Classes<S::Item>, T, E>(
+    /// Taken by `drop`.
+    Option<MutexGuard<'a, State<S, C, T, E>>>,
+);
+
+impl<S: Source, C: Classes<S::Item>, T, E> std::ops::Deref for Locked<'_, S, C, T, E> {
+    type Target = State<S, C, T, E>;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref().expect("locked until dropped")
+    }
+}
+
+impl<S: Source, C: Classes<S::Item>, T, E> std::ops::DerefMut for Locked<'_, S, C, T, E> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.as_mut().expect("locked until dropped")
+    }
+}
+
+/// Wakes after unlocking.
+impl<S: Source, C: Classes<S::Item>, T, E> Drop for Locked<'_, S, C, T, E> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(mut state) = self.0.take() {
+            let due = state.ledger.take_due();
+            drop(state);
+            due.into_iter().flatten().for_each(Waker::wake);
+        }
+    }
+}
+
+impl<S: Source, C: Classes<S::Item>, T, E> State<S, C, T, E> {
+    /// How to wake a worker whose item is pending.
+    pub(super) fn set_task(&mut self, place: usize, task: Waker) {
+        self.crew[place] = Some(task);
+    }
+
+    /// A worker goes home. Says who else has to hear of it.
+    pub(super) fn leave(&mut self, place: usize) -> Option<Waker> {
+        self.crew.remove(place);
+        // Others at the gate look whether there is anything left for them.
+        self.ledger.wake_waiter();
+        if !self.ledger.is_over() {
+            return None;
+        }
+        self.ledger.wake_consumer();
+        self.supervisor.take()
+    }
+
+    pub(super) fn workers(&self) -> usize {
+        self.crew.len()
+    }
+}
+
+/// Adds a worker whenever something is pushed.
+struct Grow<X>(Weak<X>);
+
+impl<S, O, C, A, T, E> Wake for Grow<Shared<S, O, C, A, T, E>>
+where
+    S: Source<Item: Send + 'static> + Send + 'static,
+    O: Operate<S::Item, Value = T, Error = E>,
+    C: Classes<S::Item, Key: Send + 'static> + Send + 'static,
+    A: Attempts<S::Item, E> + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.state().ledger.wake_waiter();
+            shared.grow();
+        }
+    }
+}
+
+/// Watches the clocks of a fan-out whose consumer may be busy.
+pub(super) struct Supervisor<S: Source, O, C: Classes<S::Item>, A, T, E> {
+    shared: Arc<Shared<S, O, C, A, T, E>>,
+    stopper: Stopper,
+    _held: Held,
+}
+
+impl<S, O, C, A, T, E> Supervisor<S, O, C, A, T, E>
+where
+    S: Source<Item: Send + 'static> + Send + 'static,
+    O: Operate<S::Item, Value = T, Error = E>,
+    C: Classes<S::Item, Key: Send + 'static> + Send + 'static,
+    A: Attempts<S::Item, E> + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    pub(super) async fn watch(mut self) {
+        poll_fn(|context| self.poll(context)).await;
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let shared = &self.shared;
+        let mut state = shared.state();
+        if state.ledger.is_over() {
+            return Poll::Ready(());
+        }
+        state.supervisor = Some(context.waker().clone());
+        let stopped = state.ledger.stopped().is_some();
+        drop(state);
+        if !stopped {
+            let Some(reason) = self.stopper.poll_stop(context) else {
+                return Poll::Pending;
+            };
+            shared.state().ledger.stop(reason);
+            if shared.on_stop == OnStop::Abort {
+                shared.abort();
+            }
+        }
+        if shared.on_stop == OnStop::Abort {
+            return Poll::Ready(());
+        }
+        if self.stopper.poll_grace(context) {
+            shared.abort();
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+/// A fan-out that runs, for whoever watches and steers it.
+#[doc(hidden)]
+pub trait Control: Send + Sync {
+    /// `None` once it is over.
+    fn progress(&self) -> Option<Progress>;
+    fn set_concurrency(&self, concurrency: NonZeroUsize);
+    fn stop(&self);
+    /// Looks again whether it is over.
+    fn nudge(&self);
+}
+
+/// Keeps nothing alive: what the operation captured is gone once its fan-out is.
+impl<S, O, C, A, T, E> Control for Weak<Shared<S, O, C, A, T, E>>
+where
+    S: Source<Item: Send + 'static> + Send + 'static,
+    O: Operate<S::Item, Value = T, Error = E>,
+    C: Classes<S::Item, Key: Send + 'static> + Send + 'static,
+    A: Attempts<S::Item, E> + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn progress(&self) -> Option<Progress> {
+        let shared = self.upgrade()?;
+        let now = shared.setting.now();
+        let state = shared.state();
+        Some(Progress::new(&state.ledger, now))
+    }
+
+    fn set_concurrency(&self, concurrency: NonZeroUsize) {
+        let Some(shared) = self.upgrade() else {
+            return;
+        };
+        let mut state = shared.state();
+        state.ledger.set_concurrency(concurrency.get());
+        state.sizer.set_workers(concurrency);
+        state.ledger.wake_waiter();
+        drop(state);
+        shared.grow();
+    }
+
+    fn stop(&self) {
+        if let Some(shared) = self.upgrade() {
+            shared.stop(StopReason::Cancelled);
+        }
+    }
+
+    fn nudge(&self) {
+        if let Some(shared) = self.upgrade() {
+            let mut state = shared.state();
+            state.ledger.wake_waiter();
+            state.ledger.wake_consumer();
+        }
+    }
+}
