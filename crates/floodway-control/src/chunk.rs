@@ -11,8 +11,8 @@ use self::{adaptive::Rule, cost::Cost};
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
-/// Nanoseconds after which [`Chunk::items_until_look`] wants the clock to be read. A reading takes 12 to 36 ns
-/// (`docs/decisions/0009-chunk-sizes.md`), so this costs under 2 %.
+/// Nanoseconds after which [`Chunk::items_until_look`] wants the clock to be read. A reading takes
+/// 24 to 36 ns (`docs/decisions/0009-chunk-sizes.md`), so this costs under 2 %.
 const LOOK: f64 = 2_000.0;
 
 /// How many consecutive items of a fan-out one worker takes at once.
@@ -89,7 +89,8 @@ impl Chunk {
 ///
 /// The time of an item is Σ time ÷ Σ items, both forgetting a fifth with every chunk.
 ///
-/// Both calls take some nanoseconds and allocate nothing, so they may be made under a lock.
+/// A size and the record of it take about 30 ns together and allocate nothing, so both calls may be
+/// made under a lock.
 ///
 /// ```
 /// use std::{num::NonZeroUsize, time::Duration};

@@ -103,7 +103,7 @@ impl Rule {
         // A first chunk with costs that are known comes from a run before.
         let most = if self.last == 0 { usize::MAX } else { self.last.saturating_mul(GROWTH) };
         let items = items.min(most);
-        chunk(items, items as f64 * item + (1.0 + PATIENCE) * cost.target())
+        chunk(items, items as f64 * item + PATIENCE * cost.target())
     }
 }
 
