@@ -108,6 +108,13 @@ impl Cells {
         self.item_duration.record(nanos(running));
     }
 
+    /// The end of `n` items of a chunk that had started and ran for `running` together, one after
+    /// another. The histogram takes each for their mean.
+    pub(crate) fn items_ended(&self, outcome: ItemOutcome, n: u64, running: Duration) {
+        self.items_ended.add(outcome as usize, n);
+        self.item_duration.record_many(n, nanos(running));
+    }
+
     /// `n` items that have their outcome and never ran.
     #[inline]
     pub(crate) fn items_not_started(&self, outcome: ItemOutcome, n: u64) {
@@ -330,6 +337,32 @@ mod tests {
                 (&catalogue::ITEMS_PROCESSED, "cancelled", 5.0),
             ],
         );
+    }
+
+    #[test]
+    fn the_items_of_a_chunk_share_its_time() {
+        let (registry, cells) = cells();
+        cells.chunk(128);
+        cells.items_started(128);
+        cells.items_ended(ItemOutcome::Ok, 127, 254 * MS);
+        cells.items_ended(ItemOutcome::Failed, 1, MS);
+        cells.items_ended(ItemOutcome::Failed, 0, Duration::ZERO);
+        check(
+            &registry,
+            &[
+                (&catalogue::CHUNK, "count", 1.0),
+                (&catalogue::CHUNK, "sum", 128.0),
+                (&catalogue::ITEMS_PROCESSED, "ok", 127.0),
+                (&catalogue::ITEMS_PROCESSED, "failed", 1.0),
+                (&catalogue::IN_FLIGHT_ITEMS, "", 0.0),
+                (&catalogue::BUSY_SECONDS, "", 0.255),
+                (&catalogue::ITEM_DURATION, "count", 128.0),
+            ],
+        );
+        let durations = registry.snapshot();
+        let durations = durations.histogram(&catalogue::ITEM_DURATION, &[NAME]).unwrap();
+        // All up to 2.5 ms, one of them up to 1 ms.
+        assert_eq!(durations.cumulative[3..5], [1, 128]);
     }
 
     #[test]

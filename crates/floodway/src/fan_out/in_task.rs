@@ -232,7 +232,8 @@ where
     A: Attempts<S::Item, E>,
 {
     fn new(parts: Parts<S, F, C, A, T, E>) -> Self {
-        let Parts { ledger, call, setting, stopper, span, on_stop, .. } = parts;
+        let Parts { mut ledger, call, setting, stopper, span, on_stop, .. } = parts;
+        ledger.expect_ones();
         let mut ready = ReadySet::new(setting.cells.as_ref().map(|_| setting.clock.clone()));
         let source_wakeup = ready.wakeup(SOURCE);
         Self {

@@ -10,6 +10,7 @@
 //! ```
 
 use std::{
+    any::Any,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -24,7 +25,7 @@ use super::{
     keys::Keys,
     outcome::Panic,
     policy::Counts,
-    shelf::Shelf,
+    shelf::{Run, Shelf},
     source::Source,
     stats::Meter,
 };
@@ -37,6 +38,30 @@ pub(super) struct Pulled<I, K> {
     pub(super) weight: u32,
     /// When it was there, in nanoseconds of the clock.
     pub(super) since: u64,
+}
+
+/// Consecutive items that one worker has, of which it runs one after the other.
+pub(super) struct Line<I> {
+    pub(super) items: VecDeque<I>,
+    /// The index of the first of them.
+    pub(super) next: usize,
+    /// When they were there.
+    pub(super) since: u64,
+}
+
+impl<I> Line<I> {
+    pub(super) const fn new() -> Self {
+        Self { items: VecDeque::new(), next: 0, since: 0 }
+    }
+
+    /// Takes out what is left.
+    pub(super) fn drain<K>(&mut self) -> impl Iterator<Item = Pulled<I, K>> {
+        let Self { items, next, since } = self;
+        let (next, since) = (*next, *since);
+        let pulled =
+            move |(place, item)| Pulled { index: next + place, item, key: None, weight: 1, since };
+        items.drain(..).enumerate().map(pulled)
+    }
 }
 
 /// What a worker is to do next.
@@ -135,7 +160,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             first_failure: None,
             stop: None,
             settled: false,
-            shelf: Shelf::new(ordered),
+            shelf: if streaming { Shelf::streaming(ordered) } else { Shelf::keeping() },
             meter: Meter::new(now),
             cells,
             waiter: None,
@@ -144,10 +169,6 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             due: [None, None, None],
             streaming,
         };
-        if !streaming {
-            let (expected, _) = ledger.source_hint();
-            ledger.shelf.reserve(expected);
-        }
         ledger.check_policy();
         ledger
     }
@@ -273,6 +294,12 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         self.source_hint().1 == Some(0) && !self.has_more_at_hand()
     }
 
+    /// Items will be booked one by one, instead of in runs.
+    pub(super) fn expect_ones(&mut self) {
+        let (expected, _) = self.source_hint();
+        self.shelf.expect(expected);
+    }
+
     /// Who is woken by a push.
     pub(super) fn listen(&self, waker: &Waker) {
         if let Some(backlog) = &self.backlog {
@@ -299,25 +326,68 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         Ok(pulled)
     }
 
-    /// Takes up to `most` items, which then count as one that runs.
-    ///
-    /// Panics of the source, of keys and of weights become stops and outcomes.
-    pub(super) fn pull(
+    /// Takes up to `most` consecutive items for a line that is empty, which counts as one item that
+    /// runs. For items without keys and weights.
+    pub(super) fn pull_line(
         &mut self,
         most: usize,
         now: u64,
-        out: &mut VecDeque<Pulled<S::Item, C::Key>>,
+        line: &mut Line<S::Item>,
         context: &mut Context<'_>,
     ) -> Next {
-        while out.len() < most {
-            match self.take(now, context) {
-                Ok(pulled) => out.push_back(pulled),
-                Err(next) if out.is_empty() => return next,
-                Err(_) => break,
+        // The first as always, whatever it is that gives it.
+        let (first, next) = match self.take(now, context) {
+            Ok(Pulled { index, item, since, .. }) => {
+                line.since = since;
+                line.items.push_back(item);
+                (index, index + 1)
             }
-        }
+            Err(next) => return next,
+        };
+        line.next = first;
         self.running += 1;
         self.meter.started(self.running, now);
+        if next < self.pulled {
+            // Given back by another: those behind it came back with it.
+            while line.items.len() < most
+                && let index = first + line.items.len()
+                && let Some(pulled) = self.returned.pop_front_if(|one| one.index == index)
+            {
+                line.items.push_back(pulled.item);
+            }
+            return Next::Run;
+        }
+        if self.backlog.as_ref().is_some_and(|backlog| !backlog.is_empty()) {
+            // What is pushed is not known to be short.
+            return Next::Run;
+        }
+        let room = self.bounds.room - (self.pulled - self.returned.len() - self.shelf.delivered());
+        let more = (most - 1).min(room);
+        let (Some(source), false) = (&mut self.source, self.exhausted) else {
+            return Next::Run;
+        };
+        let items = &mut line.items;
+        let pull = || {
+            for _ in 0..more {
+                match source.poll_next(context) {
+                    Poll::Ready(Some(item)) => items.push_back(item),
+                    Poll::Ready(None) => return true,
+                    Poll::Pending => return false,
+                }
+            }
+            false
+        };
+        let pulled = catch_unwind(AssertUnwindSafe(pull));
+        self.pulled = first + line.items.len();
+        match pulled {
+            Ok(exhausted) => {
+                self.exhausted = exhausted;
+                if exhausted {
+                    self.check_policy();
+                }
+            }
+            Err(payload) => self.source_failed(payload),
+        }
         Next::Run
     }
 
@@ -388,14 +458,37 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
                 }
                 Ok(Poll::Pending) => waits = true,
                 Err(payload) => {
-                    self.exhausted = true;
-                    let message = Panic::new(payload).message().into();
-                    self.stop(StopReason::SourceFailed(message));
+                    self.source_failed(payload);
                     return Err(Next::Rest);
                 }
             }
         }
         Err(if waits { Next::Pending } else { Next::Rest })
+    }
+
+    #[cold]
+    fn source_failed(&mut self, payload: Box<dyn Any + Send>) {
+        self.exhausted = true;
+        let message = Panic::new(payload).message().into();
+        self.stop(StopReason::SourceFailed(message));
+    }
+
+    /// Books values of a chunk that is about to be [finished](Self::finish).
+    pub(super) fn put_run(&mut self, run: Run<T>, now: u64) {
+        let (items, timing) = (run.values.len(), run.timing);
+        self.counts.succeeded += items;
+        self.meter.done_many(items, timing.running, now);
+        if let Some(cells) = &self.cells {
+            let running = timing.running.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX));
+            cells.items_ended(ItemOutcome::Ok, items as u64, running);
+        }
+        self.shelf.put_run(run);
+        if self.watches_successes {
+            self.check_policy();
+        }
+        if self.streaming {
+            self.wake_consumer();
+        }
     }
 
     /// Books the end of what ran, one item or the items of a chunk.

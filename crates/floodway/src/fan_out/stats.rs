@@ -120,6 +120,16 @@ impl Meter {
         self.halfway.record(self.done, now);
     }
 
+    /// So many items ended with one attempt, each after the same time.
+    pub(super) fn done_many(&mut self, items: usize, running: Duration, now: u64) {
+        if now == 0 {
+            return;
+        }
+        self.done += items;
+        self.busy += running.as_nanos() as u64 * items as u64;
+        self.halfway.record_about(self.done, now);
+    }
+
     pub(super) fn finish(&self, counts: Counts, concurrency: usize, now: u64) -> Stats {
         let alone = self.alone + self.alone_since.map_or(0, |since| now.saturating_sub(since));
         let median = self.halfway.time_of(self.done.div_ceil(2)).unwrap_or(now);
@@ -158,18 +168,26 @@ impl Halfway {
 
     #[inline]
     fn record(&mut self, done: usize, now: u64) {
-        if done & (self.stride - 1) != 0 {
-            return;
+        if done & (self.stride - 1) == 0 {
+            self.record_about(done, now);
         }
+    }
+
+    /// Fills the places up to so many ends, all of which happened at about this time.
+    fn record_about(&mut self, done: usize, now: u64) {
+        while (self.len + 1) * self.stride <= done {
+            self.push(now);
+        }
+    }
+
+    fn push(&mut self, now: u64) {
         if self.len == Self::PLACES {
             for place in 0..Self::PLACES / 2 {
                 self.times[place] = self.times[2 * place + 1];
             }
             self.len = Self::PLACES / 2;
             self.stride *= 2;
-            if done & (self.stride - 1) != 0 {
-                return;
-            }
+            return;
         }
         self.times[self.len] = now;
         self.len += 1;

@@ -69,6 +69,8 @@ pub(super) struct State<S: Source, C: Classes<S::Item>, T, E> {
     /// Workers that wait at the gate, or hold it and wait.
     pub(super) idle: usize,
     pub(super) sizer: ChunkSizer,
+    /// For how many workers chunks are sized, once there are several.
+    workers: NonZeroUsize,
     supervisor: Option<Waker>,
     /// Workers may be added.
     growing: bool,
@@ -88,20 +90,24 @@ where
 {
     /// Begins: somebody watches the clocks from here on, if there are any.
     pub(super) fn new(parts: Parts<S, O, C, A, T, E>, runtime: Handle) -> Arc<Self> {
-        let Parts { ledger, call, setting, stopper, span, chunking, on_stop } = parts;
+        let Parts { mut ledger, call, setting, stopper, span, chunking, on_stop } = parts;
         let policy = ledger.policy();
-        let workers = NonZeroUsize::new(ledger.bounds.concurrency).unwrap_or(NonZeroUsize::MIN);
+        let workers = workers(ledger.bounds.concurrency, &runtime);
         // Permits are for one item, so items that need them run by themselves.
         let chunks = chunking != floodway_control::Chunking::Off
             && setting.admission.is_open()
             && !C::KEYED
             && !C::WEIGHED;
+        if !chunks {
+            ledger.expect_ones();
+        }
         let shared = Arc::new(Self {
             state: Mutex::new(State {
                 ledger,
                 crew: Slab::new(),
                 idle: 0,
                 sizer: ChunkSizer::new(chunking, workers, FIRST_OVERHEAD),
+                workers,
                 supervisor: None,
                 growing: true,
             }),
@@ -155,6 +161,7 @@ where
         let mut state = self.state();
         let worker = self.hire(&mut state);
         state.growing = false;
+        state.sizer.set_workers(NonZeroUsize::MIN);
         drop(state);
         let Some(worker) = worker else {
             return;
@@ -165,6 +172,7 @@ where
         self.inline.store(false, Ordering::Relaxed);
         self.state().growing = true;
         if poll.is_pending() {
+            self.state().size_for_all();
             O::launch(&self.runtime, worker);
         }
     }
@@ -363,9 +371,28 @@ impl<S: Source, C: Classes<S::Item>, T, E> State<S, C, T, E> {
         self.supervisor.take()
     }
 
+    /// Whether the work that is left pays for a second worker.
+    pub(super) fn pay_for_others(&mut self) -> bool {
+        self.sizer.set_workers(self.workers);
+        let paying = self.sizer.paying_workers(self.ledger.remaining());
+        self.sizer.set_workers(NonZeroUsize::MIN);
+        paying.is_some_and(|workers| workers.get() > 1)
+    }
+
+    /// Chunks are shares for all workers from now on.
+    pub(super) fn size_for_all(&mut self) {
+        self.sizer.set_workers(self.workers);
+    }
+
     pub(super) fn workers(&self) -> usize {
         self.crew.len()
     }
+}
+
+/// How many workers can compute at the same time.
+fn workers(concurrency: usize, runtime: &Handle) -> NonZeroUsize {
+    let threads = runtime.metrics().num_workers().max(1);
+    NonZeroUsize::new(concurrency.min(threads)).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Adds a worker whenever something is pushed.
@@ -482,7 +509,8 @@ where
         };
         let mut state = shared.state();
         state.ledger.set_concurrency(concurrency.get());
-        state.sizer.set_workers(concurrency);
+        state.workers = workers(concurrency.get(), &shared.runtime);
+        state.size_for_all();
         state.ledger.wake_waiter();
         drop(state);
         shared.grow();

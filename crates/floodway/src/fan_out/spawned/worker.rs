@@ -1,7 +1,6 @@
 //! A worker: pulls, runs, books, until there is nothing left.
 
 use std::{
-    collections::VecDeque,
     future::poll_fn,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
@@ -13,14 +12,15 @@ use tokio::task::coop::{consume_budget, poll_proceed};
 
 use super::{
     super::{
-        ItemError, StopReason,
+        ItemError, StopReason, Timing,
         admission::Permits,
         attempts::Attempts,
         classes::Classes,
         engine::observe,
         latch::Held,
-        ledger::{Finished, Next, Pulled},
-        slot::{Look, Slot, Started},
+        ledger::{Finished, Line, Next, Pulled},
+        shelf::Run,
+        slot::{LineEnd, Look, Slot, Started},
         source::Source,
         time::Timer,
     },
@@ -47,10 +47,16 @@ where
     shared: Arc<Shared<S, O, C, A, T, E>>,
     place: usize,
     slot: Slot<S::Item, C::Key, O::Future, E>,
-    /// What was pulled and not started.
-    batch: VecDeque<Pulled<S::Item, C::Key>>,
+    /// What was pulled and not started: an item, or with chunks what is left of one.
+    pulled: Option<Pulled<S::Item, C::Key>>,
+    line: Line<S::Item>,
     /// What ended and is not in the books.
     done: Vec<Finished<C::Key, T, E>>,
+    /// The values of a chunk, and those that are the last of them.
+    runs: Vec<Run<T>>,
+    run: Run<T>,
+    /// Items of the chunk that were started.
+    ran: usize,
     /// It has nothing more to do; otherwise it is dropped in the middle, with its runtime.
     goes_home: bool,
     /// The ledger counts this worker among those that run something.
@@ -89,8 +95,12 @@ where
             shared,
             place,
             slot: Slot::new(),
-            batch: VecDeque::new(),
+            pulled: None,
+            line: Line::new(),
             done: Vec::new(),
+            runs: Vec::new(),
+            run: Run { start: 0, values: Vec::new(), timing: Timing::default() },
+            ran: 0,
             goes_home: false,
             running: false,
             idle: false,
@@ -139,10 +149,13 @@ where
                     // It had to be dropped.
                     Look::Pending => self.abandon(),
                 }
-            } else if self.has_next() {
+            } else if self.pulled.is_some() {
                 // A worker whose items never wait would keep its thread for itself.
                 ready!(poll_proceed(context)).made_progress();
                 self.start(context);
+            } else if self.has_line() {
+                ready!(poll_proceed(context)).made_progress();
+                self.run_line(context);
             } else {
                 let waits = S::WAITS || C::WEIGHED || !self.shared.setting.admission.is_open();
                 let (next, colleague) = self.turn(waits, context);
@@ -164,11 +177,13 @@ where
 
     /// A second worker pays, or this one has kept the task of the consumer for long enough.
     fn has_enough_for_others(&self) -> bool {
-        let state = self.shared.state();
-        let paying = state.sizer.paying_workers(state.ledger.remaining());
-        let began = state.ledger.meter.began();
-        let taken = Duration::from_nanos(self.now.saturating_sub(began));
-        paying.is_some_and(|workers| workers.get() > 1) || taken >= LONGEST_INLINE
+        let mut state = self.shared.state();
+        let taken = self.now.saturating_sub(state.ledger.meter.began());
+        let others = state.pay_for_others() || Duration::from_nanos(taken) >= LONGEST_INLINE;
+        if others {
+            state.size_for_all();
+        }
+        others
     }
 
     /// One look at the books. With `waits`, the rest of the turn is behind the gate.
@@ -241,7 +256,7 @@ where
                 }
             }
             let permits = if item_first {
-                let weight = self.batch.front().map_or(1, |pulled| pulled.weight);
+                let weight = self.pulled.as_ref().map_or(1, |pulled| pulled.weight);
                 shared.admit(weight).await?
             } else {
                 permits
@@ -268,7 +283,7 @@ where
     /// What was pulled will not run after all.
     fn refuse(&mut self, rejected: Rejected) {
         let mut state = self.shared.state();
-        for pulled in self.batch.drain(..) {
+        if let Some(pulled) = self.pulled.take() {
             state.ledger.never_ran_after_all(pulled, ItemError::from(rejected));
         }
         self.running = false;
@@ -280,15 +295,23 @@ where
         if state.workers() > state.ledger.bounds.concurrency {
             return Next::Rest;
         }
-        if self.shared.chunks {
-            self.chunk = state.sizer.next(state.ledger.remaining());
-        }
-        let most = self.chunk.items.get();
         if self.idle || self.shared.chunks {
             // It has waited, or chunks are timed from their first item on.
             self.now = self.shared.setting.now();
         }
-        let next = state.ledger.pull(most, self.now, &mut self.batch, context);
+        let next = if self.shared.chunks {
+            self.chunk = state.sizer.next(state.ledger.remaining());
+            let most = self.chunk.items.get();
+            state.ledger.pull_line(most, self.now, &mut self.line, context)
+        } else {
+            match state.ledger.pull_one(self.now, context) {
+                Ok(pulled) => {
+                    self.pulled = Some(pulled);
+                    Next::Run
+                }
+                Err(next) => next,
+            }
+        };
         if next == Next::Run {
             self.running = true;
             if state.ledger.stopped().is_some() {
@@ -297,15 +320,22 @@ where
                 return Next::Rest;
             }
             self.began = self.now;
-            self.look_at = self.chunk.items_until_look(0, Duration::ZERO);
             self.cut = false;
-            if self.shared.chunks
-                && let Some(cells) = &self.shared.setting.cells
-            {
-                cells.chunk(self.batch.len());
+            if self.shared.chunks {
+                self.begin_line();
             }
         }
         next
+    }
+
+    fn begin_line(&mut self) {
+        self.ran = 0;
+        self.look_at = self.chunk.items_until_look(0, Duration::ZERO);
+        self.run.start = self.line.next;
+        self.run.values.reserve_exact(self.line.items.len());
+        if let Some(cells) = &self.shared.setting.cells {
+            cells.chunk(self.line.items.len());
+        }
     }
 
     /// Brings what ended to the books.
@@ -313,18 +343,34 @@ where
         if !self.running {
             return;
         }
-        if self.done.len() + self.batch.len() > 1 {
-            self.share_time();
-        }
-        if !self.batch.is_empty() {
-            state.ledger.give_back(self.batch.drain(..));
+        if let Some(pulled) = self.pulled.take() {
+            state.ledger.give_back(std::iter::once(pulled));
         }
         if self.shared.chunks {
-            let time = Duration::from_nanos(self.now.saturating_sub(self.began));
-            state.sizer.record(self.done.len(), time);
+            self.book_line(state);
         }
         state.ledger.finish(self.done.drain(..), self.now);
         self.running = false;
+    }
+
+    /// Items of a chunk are too short to be timed one by one: each gets the mean.
+    fn book_line(&mut self, state: &mut State<S, C, T, E>) {
+        if !self.line.items.is_empty() {
+            state.ledger.give_back(self.line.drain());
+        }
+        self.now = self.shared.setting.now();
+        let time = Duration::from_nanos(self.now.saturating_sub(self.began));
+        state.sizer.record(self.ran, time);
+        let running = time / u32::try_from(self.ran.max(1)).unwrap_or(u32::MAX);
+        let queued = Duration::from_nanos(self.began.saturating_sub(self.line.since));
+        let timing = Timing { queued, running };
+        self.end_run();
+        for run in self.runs.drain(..) {
+            state.ledger.put_run(Run { timing, ..run }, self.now);
+        }
+        for finished in &mut self.done {
+            finished.outcome.timing = timing;
+        }
     }
 
     fn leave_gate(&mut self, state: &mut State<S, C, T, E>) {
@@ -336,28 +382,77 @@ where
 
     /// Whether there is an item of the chunk to start, and time left for it.
     #[inline]
-    fn has_next(&mut self) -> bool {
-        if self.batch.is_empty() {
+    fn has_line(&mut self) -> bool {
+        if self.line.items.is_empty() {
             return false;
         }
-        if self.done.is_empty() {
+        if self.ran == 0 {
             return true;
         }
         if self.cut || self.shared.is_stopping() {
             return false;
         }
-        if self.done.len() < self.look_at {
+        if self.ran < self.look_at {
             return true;
         }
         self.now = self.shared.setting.clock.now();
         let elapsed = Duration::from_nanos(self.now.saturating_sub(self.began));
-        self.look_at = self.done.len() + self.chunk.items_until_look(self.done.len(), elapsed);
+        self.look_at = self.ran + self.chunk.items_until_look(self.ran, elapsed);
         !self.chunk.is_over(elapsed)
+    }
+
+    /// Runs items of the chunk until one waits or fails, or it is time to look at the clock.
+    fn run_line(&mut self, context: &mut Context<'_>) {
+        if A::MANY || self.shared.policy.may_stop_after(true) {
+            // Each by itself: it may be tried again, or be the last that is needed.
+            let Line { items, next, since } = &mut self.line;
+            if let Some(item) = items.pop_front() {
+                let (index, since) = (*next, *since);
+                *next += 1;
+                self.ran += 1;
+                self.end_run();
+                self.pulled = Some(Pulled { index, item, key: None, weight: 1, since });
+                self.start(context);
+            }
+            return;
+        }
+        let most = self.look_at.saturating_sub(self.ran).max(1);
+        let Self { shared, slot, line, run, ran, now, .. } = &mut *self;
+        let before = line.items.len();
+        let call = |item| shared.operate.operate(item, &shared.latch);
+        let end = slot.run_line(&mut line.items, most, &mut run.values, call, context);
+        let started = before - line.items.len();
+        line.next += started;
+        *ran += started;
+        if let Some(cells) = &shared.setting.cells {
+            cells.items_started(started as u64);
+        }
+        let (last, since) = (line.next.wrapping_sub(1), line.since);
+        match end {
+            LineEnd::Look => return,
+            LineEnd::Waits => slot.keep(last, since, &shared.setting, *now),
+            LineEnd::Failed(error) => {
+                let failed =
+                    Slot::<S::Item, C::Key, O::Future, E>::failed(last, since, error, self.now);
+                self.push(failed);
+            }
+        }
+        self.end_run();
+    }
+
+    /// What comes next is not a value that follows the last one.
+    fn end_run(&mut self) {
+        let start = self.line.next;
+        let run = Run { start, values: Vec::new(), timing: Timing::default() };
+        let run = std::mem::replace(&mut self.run, run);
+        if !run.values.is_empty() {
+            self.runs.push(run);
+        }
     }
 
     #[inline]
     fn start(&mut self, context: &mut Context<'_>) {
-        let Some(pulled) = self.batch.pop_front() else {
+        let Some(pulled) = self.pulled.take() else {
             return;
         };
         let permits = std::mem::take(&mut self.permits);
@@ -389,7 +484,7 @@ where
     /// When an item ended: now, unless it is one of many, which share their time.
     #[inline]
     fn end_time(&mut self) -> u64 {
-        if self.batch.is_empty() && self.done.is_empty() {
+        if !self.shared.chunks {
             self.now = self.shared.setting.now();
         }
         self.now
@@ -400,16 +495,6 @@ where
         observe(&finished, &self.shared.setting);
         self.cut |= self.shared.policy.may_stop_after(finished.outcome.result.is_ok());
         self.done.push(finished);
-    }
-
-    /// Items of a chunk are too short to be timed one by one: each gets the mean.
-    fn share_time(&mut self) {
-        self.now = self.shared.setting.now();
-        let items = self.done.len() as u64;
-        let mean = Duration::from_nanos(self.now.saturating_sub(self.began) / items.max(1));
-        for finished in &mut self.done {
-            finished.outcome.timing.running = mean;
-        }
     }
 
     /// Polls the item; `Look::Pending` if it has to go.
