@@ -229,6 +229,12 @@ pub(super) fn observe<K, T, E, A>(finished: &Finished<K, T, E>, setting: &Settin
     }
 }
 
+/// The same for an item that was not measured.
+#[cold]
+pub(super) fn observe_failure<E>(index: usize, error: &ItemError<E>) {
+    report_failure(index, 1, std::time::Duration::ZERO, error);
+}
+
 #[cold]
 fn report_failure<E>(
     index: usize,

@@ -19,8 +19,8 @@ use super::{
     admission::Permits,
     attempts::Attempts,
     classes::Classes,
-    engine::{Drive, Ends, Engine, Parts, observe, settle},
-    ledger::{Ledger, Next, Pulled},
+    engine::{Drive, Ends, Engine, Parts, observe, observe_failure, settle},
+    ledger::{Ledger, Next, Pulled, Straight},
     options::DEFAULT_CONCURRENCY,
     slot::{Look, NEVER, Setting, Slot, Started},
     source::Source,
@@ -80,6 +80,8 @@ struct Running<S: Source, F, C: Classes<S::Item>, A, Fut, T, E> {
     free: Vec<usize>,
     ready: ReadySet,
     source_wakeup: Wakeup,
+    /// Items need no permits, are tried once and are not measured.
+    runs_straight: bool,
     /// The source gave nothing when it was asked last, and did not wake since.
     source_waits: bool,
     /// Slots whose next attempt wants permits.
@@ -236,6 +238,7 @@ where
         ledger.expect_ones();
         let mut ready = ReadySet::new(setting.cells.as_ref().map(|_| setting.clock.clone()));
         let source_wakeup = ready.wakeup(SOURCE);
+        let runs_straight = !A::MANY && !setting.timed && setting.admission.is_open();
         Self {
             now: ledger.meter.began(),
             ledger,
@@ -249,6 +252,7 @@ where
             ready,
             source_wakeup,
             source_waits: false,
+            runs_straight,
             wanting: VecDeque::new(),
             admitting: None,
             timer: Timer::default(),
@@ -329,6 +333,8 @@ where
                     Some(permits) => self.resume(slot, permits),
                     None => self.wait_for_permits(weight, Whom::Slot(slot)),
                 }
+            } else if self.runs_straight && self.straight(looks) {
+                continue;
             } else if !self.ledger.can_start(self.source_waits) {
                 return;
             } else if C::WEIGHED || self.ledger.looks_empty() {
@@ -351,6 +357,58 @@ where
             }
             *looks -= 1;
         }
+    }
+
+    /// Runs items straight from the source until one waits or fails. Whether there were any.
+    ///
+    /// For items that need no permits, are tried once and are not measured: then next to nothing has
+    /// to be written down for those that never wait.
+    fn straight(&mut self, looks: &mut usize) -> bool {
+        let most = self.ledger.straight().min(*looks);
+        if self.source_waits || most == 0 {
+            return false;
+        }
+        let index = self.free_slot();
+        let Self { ledger, slots, call, setting, .. } = self;
+        let (slot, wakeup) = &mut slots[index];
+        let mut context = Context::from_waker(&wakeup.waker);
+        let mut left = most;
+        let end = ledger.run_straight(
+            most,
+            &mut Context::from_waker(&self.source_wakeup.waker),
+            |item| {
+                left -= 1;
+                slot.run_straight(item, call, &mut context)
+            },
+        );
+        // At least one, so that this comes to an end.
+        *looks = looks.saturating_sub((most - left).max(1));
+        match end {
+            Straight::Waits(at) => {
+                slot.keep(at, 0, setting, 0);
+                ledger.keeps_running(0);
+                self.looked(index, Look::Pending);
+                return true;
+            }
+            Straight::Failed(at, error) => {
+                slot.clear_after_panic();
+                observe_failure(at, &error);
+                ledger.failed(at, error);
+            }
+            Straight::SourceWaits => self.source_waits = true,
+            Straight::Most | Straight::Exhausted => {}
+        }
+        self.free.push(index);
+        true
+    }
+
+    fn free_slot(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            // The source has the first place.
+            let wakeup = self.ready.wakeup(self.slots.len() + 1);
+            self.slots.push((Slot::new(), wakeup));
+            self.slots.len() - 1
+        })
     }
 
     #[cold]
@@ -408,12 +466,7 @@ where
 
     #[inline]
     fn start(&mut self, pulled: Pulled<S::Item, C::Key>, permits: Permits) {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            // The source has the first place.
-            let wakeup = self.ready.wakeup(self.slots.len() + 1);
-            self.slots.push((Slot::new(), wakeup));
-            self.slots.len() - 1
-        });
+        let slot = self.free_slot();
         if let Some(cells) = &self.setting.cells {
             cells.items_started(1);
         }

@@ -11,6 +11,7 @@
 
 use std::{
     any::Any,
+    cell::Cell,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -38,6 +39,20 @@ pub(super) struct Pulled<I, K> {
     pub(super) weight: u32,
     /// When it was there, in nanoseconds of the clock.
     pub(super) since: u64,
+}
+
+/// Why items no longer run straight from the source.
+pub(super) enum Straight<E> {
+    /// As many ran as were to.
+    Most,
+    /// The source gave its last item.
+    Exhausted,
+    /// The source has nothing now.
+    SourceWaits,
+    /// The item of this index waits.
+    Waits(usize),
+    /// The item of this index failed.
+    Failed(usize, ItemError<E>),
 }
 
 /// Consecutive items that one worker has, of which it runs one after the other.
@@ -126,6 +141,7 @@ pub(super) struct Ledger<S: Source, C: Classes<S::Item>, T, E> {
     consumer: Option<Waker>,
     /// Who was told, and is to be woken once the lock is released: wakers are foreign code.
     due: [Option<Waker>; 3],
+    is_due: bool,
     /// The consumer looks at every outcome, as opposed to all of them at the end.
     streaming: bool,
 }
@@ -167,6 +183,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             applicant: None,
             consumer: None,
             due: [None, None, None],
+            is_due: false,
             streaming,
         };
         ledger.check_policy();
@@ -324,6 +341,104 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         self.running += 1;
         self.meter.started(self.running, now);
         Ok(pulled)
+    }
+
+    /// Whether items can be run straight from the source: there is nothing else that would come
+    /// first, and nothing that has to hear of each of them. How many there is room for.
+    #[inline]
+    pub(super) fn straight(&self) -> usize {
+        let plain = !C::KEYED
+            && !C::WEIGHED
+            && self.stop.is_none()
+            && !self.exhausted
+            && self.returned.is_empty()
+            && self.backlog.is_none()
+            && !self.watches_successes;
+        if !plain || self.running >= self.bounds.concurrency {
+            return 0;
+        }
+        self.bounds.room.saturating_sub(self.pulled - self.shelf.delivered())
+    }
+
+    /// Runs up to `most` items straight from the source, for as long as they do not wait: `run` is
+    /// given each and says what became of it.
+    ///
+    /// Only while [`straight`](Self::straight) says that there is room for them. One item runs at a
+    /// time, so what runs besides stays as it is.
+    #[inline]
+    pub(super) fn run_straight<R>(
+        &mut self,
+        most: usize,
+        context: &mut Context<'_>,
+        mut run: R,
+    ) -> Straight<E>
+    where
+        R: FnMut(S::Item) -> Poll<Result<T, E>>,
+    {
+        let Some(source) = &mut self.source else {
+            return Straight::Most;
+        };
+        let (shelf, index) = (&mut self.shelf, Cell::new(self.pulled));
+        let (pulling, before) = (Cell::new(true), self.pulled);
+        let lane = || {
+            for _ in 0..most {
+                pulling.set(true);
+                let item = match source.poll_next(context) {
+                    Poll::Ready(Some(item)) => item,
+                    Poll::Ready(None) => return Straight::Exhausted,
+                    Poll::Pending => return Straight::SourceWaits,
+                };
+                pulling.set(false);
+                let at = index.get();
+                index.set(at + 1);
+                match run(item) {
+                    Poll::Ready(Ok(value)) => shelf.put(Outcome {
+                        index: at,
+                        result: Ok(value),
+                        timing: Timing::default(),
+                        attempts: 1,
+                    }),
+                    Poll::Ready(Err(error)) => {
+                        return Straight::Failed(at, ItemError::Failed(error));
+                    }
+                    Poll::Pending => return Straight::Waits(at),
+                }
+            }
+            Straight::Most
+        };
+        let caught = catch_unwind(AssertUnwindSafe(lane));
+        self.pulled = index.get();
+        let ran = self.pulled - before;
+        let end = match caught {
+            Ok(end) => end,
+            Err(payload) if pulling.get() => {
+                self.source_failed(payload);
+                Straight::Most
+            }
+            Err(payload) => {
+                Straight::Failed(self.pulled - 1, ItemError::Panicked(Panic::new(payload)))
+            }
+        };
+        let ended = ran - usize::from(matches!(end, Straight::Failed(..) | Straight::Waits(_)));
+        self.counts.succeeded += ended;
+        self.meter.ran_straight(self.running, ran as u64);
+        if matches!(end, Straight::Exhausted) {
+            self.exhausted = true;
+            self.check_policy();
+        }
+        end
+    }
+
+    /// The item that [`run_straight`](Self::run_straight) stopped at waits, and counts as running.
+    pub(super) fn keeps_running(&mut self, now: u64) {
+        self.running += 1;
+        self.meter.started(self.running, now);
+    }
+
+    /// The item that [`run_straight`](Self::run_straight) stopped at failed.
+    pub(super) fn failed(&mut self, index: usize, error: ItemError<E>) {
+        let timing = Timing::default();
+        self.book(Outcome { index, result: Err(error), timing, attempts: 1 });
     }
 
     /// Takes up to `most` consecutive items for a line that is empty, which counts as one item that
@@ -602,6 +717,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         self.wake_consumer();
         if let Some(applicant) = self.applicant.take() {
             self.due[2] = Some(applicant);
+            self.is_due = true;
         }
     }
 
@@ -655,6 +771,19 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         self.shelf.take_values()
     }
 
+    /// Moves some of the outcomes that are to be delivered, at most so many.
+    pub(super) fn deliver_some(&mut self, most: usize, out: &mut VecDeque<Outcome<T, E>>) {
+        for _ in 0..most {
+            match self.shelf.take() {
+                Some(outcome) => out.push_back(outcome),
+                None => break,
+            }
+        }
+        if !out.is_empty() {
+            self.wake_waiter();
+        }
+    }
+
     /// All outcomes by index.
     pub(super) fn take_all(&mut self) -> Vec<Outcome<T, E>> {
         self.shelf.take_all()
@@ -681,20 +810,31 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         }
     }
 
+    #[inline]
     pub(super) fn wake_consumer(&mut self) {
         if let Some(consumer) = self.consumer.take() {
             self.due[0] = Some(consumer);
+            self.is_due = true;
         }
     }
 
+    #[inline]
     pub(super) fn wake_waiter(&mut self) {
         if let Some(waiter) = self.waiter.take() {
             self.due[1] = Some(waiter);
+            self.is_due = true;
         }
+    }
+
+    /// Whether somebody is to be woken once the lock is released.
+    #[inline]
+    pub(super) const fn has_due(&self) -> bool {
+        self.is_due
     }
 
     /// Whom to wake once the lock is released.
     pub(super) fn take_due(&mut self) -> [Option<Waker>; 3] {
+        self.is_due = false;
         std::mem::take(&mut self.due)
     }
 

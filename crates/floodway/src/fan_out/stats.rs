@@ -120,6 +120,13 @@ impl Meter {
         self.halfway.record(self.done, now);
     }
 
+    /// So many items ran one after the other beside the `running` others, without being timed.
+    #[inline]
+    pub(super) fn ran_straight(&mut self, running: usize, items: u64) {
+        self.width = self.width.max(running + usize::from(items > 0));
+        self.chunks += items;
+    }
+
     /// So many items ended with one attempt, each after the same time.
     pub(super) fn done_many(&mut self, items: usize, running: Duration, now: u64) {
         if now == 0 {

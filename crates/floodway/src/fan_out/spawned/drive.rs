@@ -1,6 +1,7 @@
 //! The side of the consumer.
 
 use std::{
+    collections::VecDeque,
     fmt,
     sync::{Arc, OnceLock, Weak},
     task::{Context, Poll, ready},
@@ -35,9 +36,15 @@ where
     described: Option<Described<S, O, C, A, T, E>>,
     shared: Sharing<S, O, C, A, T, E>,
     ending: Option<(StopReason, Stats)>,
+    /// Outcomes that were taken under one lock and not given to the consumer.
+    taken: VecDeque<Outcome<T, E>>,
     /// How far it came, for those who ask afterwards.
     last: Arc<OnceLock<Progress>>,
 }
+
+/// Outcomes that a consumer takes under one lock: few enough to count as delivered although they lie
+/// here, enough to make the lock cheap.
+const TAKEN_AT_ONCE: usize = 16;
 
 type Sharing<S, O, C, A, T, E> = Option<Arc<Shared<S, O, C, A, T, E>>>;
 
@@ -59,8 +66,16 @@ where
             described: Some(Box::new(described)),
             shared: None,
             ending: None,
+            taken: VecDeque::new(),
             last: Arc::default(),
         })
+    }
+
+    /// Takes a few of the outcomes that are there.
+    fn take(&mut self) {
+        if let Some(shared) = &self.shared {
+            shared.state().ledger.deliver_some(TAKEN_AT_ONCE, &mut self.taken);
+        }
     }
 
     /// Begins now, instead of when it is first polled.
@@ -129,23 +144,20 @@ where
         // Each outcome uses up some of the budget of the task, so that a consumer that never waits
         // does not keep its thread for itself.
         let budget = ready!(poll_proceed(context));
-        self.begin(None);
-        if let Some(shared) = &self.shared {
-            let outcome = shared.state().ledger.deliver();
-            if outcome.is_some() {
-                budget.made_progress();
-                return Poll::Ready(outcome);
+        if self.taken.is_empty() {
+            self.begin(None);
+            self.take();
+        }
+        if self.taken.is_empty() {
+            let over = self.poll_over(context).is_ready();
+            // Registered by now: whatever came in between is seen here.
+            self.take();
+            if self.taken.is_empty() && !over {
+                return Poll::Pending;
             }
         }
-        let over = self.poll_over(context).is_ready();
-        // Registered by now: whatever came in between is seen here.
-        match self.shared.as_ref().and_then(|shared| shared.state().ledger.deliver()) {
-            None if !over => Poll::Pending,
-            outcome => {
-                budget.made_progress();
-                Poll::Ready(outcome)
-            }
-        }
+        budget.made_progress();
+        Poll::Ready(self.taken.pop_front())
     }
 
     fn poll_report(&mut self, context: &mut Context<'_>) -> Poll<Report<T, E>> {

@@ -76,6 +76,10 @@ pub(super) struct State<S: Source, C: Classes<S::Item>, T, E> {
     growing: bool,
 }
 
+/// A worker that is hired and not launched.
+#[must_use]
+pub(super) struct Place(usize);
+
 /// The least that handing over a chunk costs, until it is measured.
 const FIRST_OVERHEAD: Duration = Duration::from_nanos(500);
 
@@ -163,9 +167,10 @@ where
         state.growing = false;
         state.sizer.set_workers(NonZeroUsize::MIN);
         drop(state);
-        let Some(worker) = worker else {
+        let Some(Place(place)) = worker else {
             return;
         };
+        let worker = Worker::new(Arc::clone(self), place);
         self.inline.store(true, Ordering::Relaxed);
         let mut worker = Box::pin(worker.work().instrument(self.span.clone()));
         let poll = worker.as_mut().poll(context);
@@ -222,24 +227,20 @@ where
         }
     }
 
-    /// A worker, if there is, or may be, something for it to do and nobody who waits for work.
-    pub(super) fn hire(
-        self: &Arc<Self>,
-        state: &mut State<S, C, T, E>,
-    ) -> Option<Worker<S, O, C, A, T, E>> {
+    /// A place for another worker, if there is, or may be, something for it to do and nobody who waits
+    /// for work. Whoever gets it has to launch the worker.
+    pub(super) fn hire(self: &Arc<Self>, state: &mut State<S, C, T, E>) -> Option<Place> {
         let hire = state.growing
             && state.idle == 0
             && state.crew.len() < state.ledger.bounds.concurrency
             && state.ledger.is_worth_a_worker(state.crew.len());
-        hire.then(|| {
-            let place = state.crew.insert(None);
-            Worker::new(Arc::clone(self), place)
-        })
+        hire.then(|| Place(state.crew.insert(None)))
     }
 
-    pub(super) fn launch(&self, worker: Worker<S, O, C, A, T, E>) {
-        let worker = worker.work().instrument(self.span.clone());
-        O::launch(&self.runtime, worker);
+    #[cold]
+    pub(super) fn launch(self: &Arc<Self>, place: Place) {
+        let worker = Worker::new(Arc::clone(self), place.0);
+        O::launch(&self.runtime, worker.work().instrument(self.span.clone()));
     }
 
     /// Waits for permits; `None` if the fan-out stopped meanwhile.
@@ -343,12 +344,14 @@ impl<S: Source, C: Classes<S::Item>, T, E> Drop for Locked<'_, S, C, T, E> {
     #[inline]
     fn drop(&mut self) {
         if let Some(mut state) = self.state.take() {
-            let due = state.ledger.take_due();
             if state.ledger.stopped().is_some() {
                 self.stopping.store(true, Ordering::Relaxed);
             }
-            drop(state);
-            due.into_iter().flatten().for_each(Waker::wake);
+            if state.ledger.has_due() {
+                let due = state.ledger.take_due();
+                drop(state);
+                due.into_iter().flatten().for_each(Waker::wake);
+            }
         }
     }
 }

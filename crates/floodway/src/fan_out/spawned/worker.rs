@@ -25,13 +25,19 @@ use super::{
         time::Timer,
     },
     operate::Operate,
-    shared::{Shared, State},
+    shared::{Place, Shared, State},
 };
 use crate::Rejected;
 
-/// How long a fan-out may keep the task that waits for it: a tenth of what tokio's authors call long
-/// between two awaits (<https://ryhl.io/blog/async-what-is-blocking/>).
-const LONGEST_INLINE: Duration = Duration::from_micros(10);
+/// How long a fan-out may keep the task that waits for it: well below what tokio's authors call long
+/// between two awaits, 10 to 100 µs (<https://ryhl.io/blog/async-what-is-blocking/>).
+const LONGEST_INLINE: Duration = Duration::from_micros(50);
+
+/// How long it takes until measured costs mean something: 1,000 items that do nothing take less.
+const COLD: Duration = Duration::from_micros(10);
+
+/// How long items run, going by those before, until the clock is read for the first time in a chunk.
+const FIRST_LOOK: Duration = Duration::from_nanos(250);
 
 /// A worker. Whatever happens to it, what it had comes to the books, in its `Drop`.
 pub(super) struct Worker<S, O, C, A, T, E>
@@ -178,8 +184,9 @@ where
     /// A second worker pays, or this one has kept the task of the consumer for long enough.
     fn has_enough_for_others(&self) -> bool {
         let mut state = self.shared.state();
-        let taken = self.now.saturating_sub(state.ledger.meter.began());
-        let others = state.pay_for_others() || Duration::from_nanos(taken) >= LONGEST_INLINE;
+        let taken = Duration::from_nanos(self.now.saturating_sub(state.ledger.meter.began()));
+        // The first microseconds are those of cold caches and say little of what is to come.
+        let others = taken >= COLD && (state.pay_for_others() || taken >= LONGEST_INLINE);
         if others {
             state.size_for_all();
         }
@@ -187,7 +194,7 @@ where
     }
 
     /// One look at the books. With `waits`, the rest of the turn is behind the gate.
-    fn turn(&mut self, waits: bool, context: &mut Context<'_>) -> (Next, Option<Self>) {
+    fn turn(&mut self, waits: bool, context: &mut Context<'_>) -> (Next, Option<Place>) {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.state();
         self.book(&mut state);
@@ -213,7 +220,7 @@ where
         answer
     }
 
-    fn answer(&mut self, next: Next, state: &mut State<S, C, T, E>) -> (Next, Option<Self>) {
+    fn answer(&mut self, next: Next, state: &mut State<S, C, T, E>) -> (Next, Option<Place>) {
         match next {
             Next::Run => (next, self.shared.hire(state)),
             Next::Rest => (next, None),
@@ -322,15 +329,22 @@ where
             self.began = self.now;
             self.cut = false;
             if self.shared.chunks {
-                self.begin_line();
+                let item = state.sizer.estimate().item_time;
+                self.begin_line(item);
             }
         }
         next
     }
 
-    fn begin_line(&mut self) {
+    /// `item` is how long an item takes, going by those before.
+    fn begin_line(&mut self, item: Option<Duration>) {
         self.ran = 0;
-        self.look_at = self.chunk.items_until_look(0, Duration::ZERO);
+        self.look_at = if self.chunk.slice.is_none() {
+            usize::MAX
+        } else {
+            let item = item.unwrap_or(FIRST_LOOK).as_nanos().max(1);
+            usize::try_from(FIRST_LOOK.as_nanos() / item).unwrap_or(usize::MAX).max(1)
+        };
         self.run.start = self.line.next;
         self.run.values.reserve_exact(self.line.items.len());
         if let Some(cells) = &self.shared.setting.cells {
