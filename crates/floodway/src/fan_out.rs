@@ -189,8 +189,8 @@ impl<S: Source, F, C, A, M> FanOut<S, F, C, A, M> {
     }
 
     /// How many outcomes may lie ready for a consumer that takes them one by one, before nothing
-    /// new is started; by default as many as may run, and 4,096 with [`chunks`](Self::chunks), which
-    /// cannot be larger than what is left of it. For [`stream`](Self::stream),
+    /// new is started; by default as many as may run and at least 256, or 4,096 with
+    /// [`chunks`](Self::chunks), which cannot be larger than what is left of it. For [`stream`](Self::stream),
     /// [`for_each`](Self::for_each) and [`fold`](Self::fold); other ends take them all.
     pub fn buffer(mut self, outcomes: usize) -> Self {
         self.options.buffer = Some(outcomes);

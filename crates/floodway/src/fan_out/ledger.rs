@@ -16,6 +16,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use super::{
@@ -592,9 +593,9 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
     pub(super) fn put_run(&mut self, run: Run<T>, now: u64) {
         let (items, timing) = (run.values.len(), run.timing);
         self.counts.succeeded += items;
-        self.meter.done_many(items, timing.running, now);
+        self.meter.done_many(items, timing.running_nanos(), now);
         if let Some(cells) = &self.cells {
-            let running = timing.running.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX));
+            let running = Duration::from_nanos(timing.running_nanos() * items as u64);
             cells.items_ended(ItemOutcome::Ok, items as u64, running);
         }
         self.shelf.put_run(run);
@@ -624,7 +625,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             }
             self.meter.done(&outcome, now);
             if let Some(cells) = &self.cells {
-                cells.item_ended(label(&outcome.result), outcome.timing.running);
+                cells.item_ended(label(&outcome.result), outcome.timing.running());
             }
             self.book(outcome);
         }

@@ -21,15 +21,46 @@ pub struct Outcome<T, E> {
 
 /// How long an item took. Both are zero if it never ran, or with
 /// [`untimed`](super::FanOut::untimed).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timing {
+    /// Nanoseconds: half the size of a `Duration`, and outcomes are kept by the million.
+    queued: u64,
+    running: u64,
+}
+
+impl Timing {
+    #[inline]
+    pub(super) const fn of_nanos(queued: u64, running: u64) -> Self {
+        Self { queued, running }
+    }
+
+    #[inline]
+    pub(super) const fn running_nanos(self) -> u64 {
+        self.running
+    }
+
     /// From when the item was there (the start of the fan-out for an iterator, otherwise when the
     /// stream gave it) until it was started.
-    pub queued: Duration,
+    #[must_use]
+    pub const fn queued(self) -> Duration {
+        Duration::from_nanos(self.queued)
+    }
+
     /// From its start to its end, retries and the waits between them included. In a chunk of
     /// several items, the mean of the chunk.
-    pub running: Duration,
+    #[must_use]
+    pub const fn running(self) -> Duration {
+        Duration::from_nanos(self.running)
+    }
+}
+
+impl fmt::Debug for Timing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timing")
+            .field("queued", &self.queued())
+            .field("running", &self.running())
+            .finish()
+    }
 }
 
 /// Why an item has no value.

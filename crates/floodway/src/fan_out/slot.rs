@@ -145,15 +145,8 @@ impl<K, T, E> Done<K, T, E> {
     #[inline]
     pub(super) fn at(self, now: u64) -> Finished<K, T, E> {
         let Self { head: Head { index, key, attempts, since, started }, result } = self;
-        // Splitting nanoseconds into seconds is a division each.
-        let timing = if now == 0 {
-            Timing::default()
-        } else {
-            Timing {
-                queued: Duration::from_nanos(started.saturating_sub(since)),
-                running: Duration::from_nanos(now.saturating_sub(started)),
-            }
-        };
+        let queued = started.saturating_sub(since);
+        let timing = Timing::of_nanos(queued, now.saturating_sub(started));
         Finished { key, outcome: Outcome { index, result, timing, attempts } }
     }
 }

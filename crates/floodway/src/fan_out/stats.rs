@@ -116,7 +116,7 @@ impl Meter {
             return;
         }
         self.done += 1;
-        self.busy += outcome.timing.running.as_nanos() as u64;
+        self.busy += outcome.timing.running_nanos();
         self.halfway.record(self.done, now);
     }
 
@@ -128,12 +128,12 @@ impl Meter {
     }
 
     /// So many items ended with one attempt, each after the same time.
-    pub(super) fn done_many(&mut self, items: usize, running: Duration, now: u64) {
+    pub(super) fn done_many(&mut self, items: usize, running: u64, now: u64) {
         if now == 0 {
             return;
         }
         self.done += items;
-        self.busy += running.as_nanos() as u64 * items as u64;
+        self.busy += running * items as u64;
         self.halfway.record_about(self.done, now);
     }
 

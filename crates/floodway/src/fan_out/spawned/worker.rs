@@ -206,6 +206,7 @@ where
         if state.workers() > state.ledger.bounds.concurrency {
             return (Next::Rest, None);
         }
+
         let next = if waits {
             if state.ledger.may_have_more() { Next::Wait } else { Next::Rest }
         } else {
@@ -373,11 +374,10 @@ where
             state.ledger.give_back(self.line.drain());
         }
         self.now = self.shared.setting.now();
-        let time = Duration::from_nanos(self.now.saturating_sub(self.began));
-        state.sizer.record(self.ran, time);
-        let running = time / u32::try_from(self.ran.max(1)).unwrap_or(u32::MAX);
-        let queued = Duration::from_nanos(self.began.saturating_sub(self.line.since));
-        let timing = Timing { queued, running };
+        let time = self.now.saturating_sub(self.began);
+        state.sizer.record(self.ran, Duration::from_nanos(time));
+        let queued = self.began.saturating_sub(self.line.since);
+        let timing = Timing::of_nanos(queued, time / self.ran.max(1) as u64);
         self.end_run();
         for run in self.runs.drain(..) {
             state.ledger.put_run(Run { timing, ..run }, self.now);
