@@ -1,0 +1,56 @@
+//! What metrics cost: items of a microsecond with and without a name.
+
+use std::{convert::Infallible, hint::black_box};
+
+use floodway::fan_out::{FanOutExt, Name};
+use floodway_metrics::Registry;
+use tokio::time::Instant;
+
+use super::{WIDTH, drain, in_a_task, runtime};
+use crate::{
+    measure::{Effort, compare},
+    report::Report,
+};
+
+pub(super) fn measure(effort: Effort, report: &mut Report) -> anyhow::Result<()> {
+    let runtime = runtime(2)?;
+    let name = Name::in_registry(&Registry::new(), "bench")?;
+    let turns = turns_of_a_microsecond();
+    let item = move |_: u32| async move {
+        spin(turns);
+        Ok::<_, Infallible>(())
+    };
+    let compared = compare(
+        effort.shorter(20),
+        |items| {
+            let fan_out = (0..items).fan_out(item).concurrency(WIDTH);
+            in_a_task(&runtime, drain(fan_out.name(&name).stream()));
+        },
+        |items| {
+            let fan_out = (0..items).fan_out(item).concurrency(WIDTH);
+            in_a_task(&runtime, drain(fan_out.stream()));
+        },
+    );
+    report.lower("fan_out.metrics_on.ns", compared.ours_ns, "ns", None);
+    report.lower("fan_out.metrics_off.ns", compared.peer_ns, "ns", None);
+    report.lower("fan_out.metrics_on_vs_off", compared.ratio, "ratio", Some(1.1));
+    Ok(())
+}
+
+fn spin(turns: u32) {
+    for turn in 0..turns {
+        black_box(turn);
+    }
+}
+
+/// The best of several tries: the others were interrupted.
+fn turns_of_a_microsecond() -> u32 {
+    const TURNS: u32 = 100_000;
+    let tries = (0..20).map(|_| {
+        let began = Instant::now();
+        spin(TURNS);
+        began.elapsed().as_secs_f64() * 1e6
+    });
+    let microseconds = tries.fold(f64::INFINITY, f64::min);
+    (f64::from(TURNS) / microseconds) as u32
+}
