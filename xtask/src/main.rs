@@ -39,7 +39,7 @@ enum Command {
     Test(test::Args),
     /// Run one suite of benchmarks in release mode.
     Bench(bench::Args),
-    /// Simulate the limit algorithms and write docs/reports/limits.md.
+    /// Simulate limit algorithms and chunks, and write docs/reports/limits.md and chunks.md.
     Sim(sim::Args),
     /// Explore every interleaving of the limiter with loom.
     Loom,

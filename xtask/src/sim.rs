@@ -1,4 +1,4 @@
-//! `cargo xtask sim`: limit algorithms in front of simulated downstreams, in release mode.
+//! `cargo xtask sim`: limit algorithms and chunks of fan-outs, simulated in release mode.
 
 use std::{
     path::PathBuf,
@@ -20,6 +20,9 @@ pub(crate) struct Args {
     /// Compares with the committed report and leaves it as it is.
     #[arg(long)]
     check: bool,
+    /// One of the reports: `limits` or `chunks`.
+    #[arg(long, value_name = "REPORT")]
+    only: Option<String>,
 }
 
 /// Gives the exit code of the simulator: failure if an algorithm got worse.
@@ -33,6 +36,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     if args.check {
         command.arg("--check");
+    }
+    if let Some(report) = &args.only {
+        command.arg("--only").arg(report);
     }
     process::forward(&mut command)
 }

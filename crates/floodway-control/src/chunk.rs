@@ -11,9 +11,9 @@ use self::{adaptive::Rule, cost::Cost};
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
-/// How often [`Chunk::items_until_look`] wants the clock to be read. A reading takes 12 to 36 ns
-/// (`docs/decisions/0009-chunk-sizes.md`), so this costs under 2 %.
-const LOOK: Duration = Duration::from_micros(2);
+/// Nanoseconds after which [`Chunk::items_until_look`] wants the clock to be read. A reading takes
+/// 24 to 36 ns (`docs/decisions/0009-chunk-sizes.md`), so this costs under 2 %.
+const LOOK: f64 = 2_000.0;
 
 /// How many consecutive items of a fan-out one worker takes at once.
 ///
@@ -65,9 +65,9 @@ impl Chunk {
         if self.slice.is_none() {
             return left;
         }
-        let item = elapsed.as_nanos() as f64 / ran as f64;
+        let item = cost::nanos(elapsed) / ran as f64;
         // Nothing ran: not a number, which `max` drops. No time passed: infinite, cut by `ran`.
-        let fitting = (LOOK.as_nanos() as f64 / item).round().max(1.0);
+        let fitting = (LOOK / item).round().max(1.0);
         (fitting as usize).min(ran.max(1)).min(left)
     }
 }
@@ -79,9 +79,9 @@ impl Chunk {
 ///
 /// - **Length known.** [Factoring][fac]: what is left is handed out in rounds of a chunk per worker,
 ///   and a round takes half of it. But a chunk takes as long as the target, if every worker still
-///   gets an equal share, and no more than a millisecond if the target is less.
+///   gets an equal share, and five targets at most: between 5 and 1 % of overhead.
 /// - **Length unknown.** As long as the target, but no more items than each worker had so far on
-///   average, or two overheads' worth. Later, a sixty-fourth of what each had, up to a millisecond.
+///   average, or two overheads' worth. Later, a sixty-fourth of what each had, up to five targets.
 /// - **At first** nothing is known of the items. Then a chunk is one; where the length is known, an
 ///   equal share up to 16, in a slice of one target.
 /// - A chunk has at most four times the items of the one before, and may take three targets longer
@@ -89,7 +89,8 @@ impl Chunk {
 ///
 /// The time of an item is Σ time ÷ Σ items, both forgetting a fifth with every chunk.
 ///
-/// Both calls take some nanoseconds and allocate nothing, so they may be made under a lock.
+/// A size and the record of it take about 30 ns together and allocate nothing, so both calls may be
+/// made under a lock.
 ///
 /// ```
 /// use std::{num::NonZeroUsize, time::Duration};
@@ -106,7 +107,7 @@ impl Chunk {
 ///     // Here the items run, as long as the slice allows: 1 µs each.
 ///     sizer.record(chunk.items.get(), Duration::from_micros(1) * chunk.items.get() as u32);
 /// }
-/// assert!(chunks < 50);
+/// assert!(chunks < 100);
 /// assert_eq!(sizer.estimate().item_time, Some(Duration::from_micros(1)));
 /// ```
 ///

@@ -33,7 +33,7 @@ impl Figure {
         Self { id, value, unit: unit.to_owned(), goal: None, better }
     }
 
-    fn with_goal(mut self, goal: Option<f64>) -> Self {
+    pub(crate) fn with_goal(mut self, goal: Option<f64>) -> Self {
         self.goal = goal;
         self
     }

@@ -1,10 +1,11 @@
 //! Limit algorithms in front of simulated downstreams: what the runs are made of.
 //!
 //! The program beside this library plays every [`Scenario`] in virtual time and writes the report.
-//! The library is for whoever plays them with a real limiter.
+//! The library is for whoever plays them with a real limiter. Fan-outs are in [`chunk`].
 
 mod algorithms;
 mod arrivals;
+pub mod chunk;
 mod downstream;
 mod random;
 mod refusals;

@@ -1,7 +1,8 @@
-//! Limit algorithms in front of simulated downstreams: `cargo xtask sim`.
+//! Limit algorithms and chunks of fan-outs, simulated: `cargo xtask sim`.
 #![expect(clippy::print_stdout, reason = "figures are what this program is for")]
 
 mod check;
+mod chunks;
 mod figures;
 mod goals;
 mod oracle;
@@ -12,13 +13,14 @@ mod study;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use floodway_sim::{Algorithm, Scenario, Service};
 
 use crate::{
     check::{Tolerance, regressions},
+    chunks::Variant,
     goals::{Demand, figures},
-    report::{Figures, Report, folder},
+    report::{ChunkReport, Figures, Report, folder},
     study::{Setting, Study},
 };
 
@@ -29,9 +31,11 @@ const MEAN: f64 = 0.020;
 const SEEDS: u64 = 20;
 const UNTUNED_SEEDS: u64 = 10;
 const STORM_SEEDS: u64 = 3;
+const CHUNK_SEEDS: u64 = 20;
 const FIRST_UNTUNED: u64 = 1_000_001;
 
-/// Plays every scenario with every algorithm and writes docs/reports/limits.md.
+/// Plays every scenario with every algorithm, every fan-out with every rule, and writes
+/// docs/reports/limits.md and chunks.md.
 #[derive(Parser)]
 struct Arguments {
     /// Also write the figures to this file, as JSON.
@@ -43,29 +47,83 @@ struct Arguments {
     /// Compares with the committed report and leaves it as it is.
     #[arg(long)]
     check: bool,
+    /// One of the reports.
+    #[arg(long)]
+    only: Option<Part>,
+}
+
+/// A report.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Limits,
+    Chunks,
 }
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    let committed = Figures::read(&folder().join("limits.json"));
-    let figures = if arguments.quick { quick() } else { full(!arguments.check)? };
+    let parts = [Part::Limits, Part::Chunks].into_iter();
+    let mut results = Vec::new();
+    let mut worse = Vec::new();
+    for part in parts.filter(|part| arguments.only.is_none_or(|only| only == *part)) {
+        // Before the run, which overwrites it.
+        let committed = Figures::read(&folder().join(part.file()));
+        let figures = part.run(&arguments)?;
+        print(&figures);
+        worse.extend(compare(&figures, committed, &arguments)?);
+        results.extend(figures.results);
+    }
+    if let Some(path) = &arguments.json {
+        Figures::new(results).write(path)?;
+    }
+    for line in &worse {
+        println!("worse: {line}");
+    }
+    Ok(if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Part {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Limits => "limits.json",
+            Self::Chunks => "chunks.json",
+        }
+    }
+
+    fn run(self, arguments: &Arguments) -> Result<Figures> {
+        match self {
+            Self::Limits if arguments.quick => Ok(quick()),
+            Self::Limits => full(!arguments.check),
+            Self::Chunks if arguments.quick => {
+                Ok(chunks::figures(&chunks::run_all(Variant::QUICK, 1..4)))
+            }
+            Self::Chunks => full_chunks(!arguments.check),
+        }
+    }
+}
+
+fn print(figures: &Figures) {
     for figure in figures.results.iter().filter(|figure| figure.goal.is_some()) {
         let verdict = if figure.is_met() == Some(true) { "met" } else { "MISSED" };
         let goal = figure.goal.unwrap_or_default();
         println!(
-            "{:<32} {:>8.4} {:<6} goal {goal}, {verdict}",
+            "{:<42} {:>8.4} {:<6} goal {goal}, {verdict}",
             figure.id, figure.value, figure.unit
         );
     }
-    if let Some(path) = &arguments.json {
-        figures.write(path)?;
-    }
+}
+
+/// What got worse.
+fn compare(
+    figures: &Figures,
+    committed: Result<Figures>,
+    arguments: &Arguments,
+) -> Result<Vec<String>> {
     let committed = match committed {
         Ok(committed) => committed,
         // The first report has none before it; whoever only compares needs one.
         Err(error) if !arguments.quick && !arguments.check => {
             println!("nothing to compare with: {error:#}");
-            return Ok(ExitCode::SUCCESS);
+            return Ok(Vec::new());
         }
         Err(error) => return Err(error.context("nothing to compare with")),
     };
@@ -74,11 +132,16 @@ fn main() -> Result<ExitCode> {
     } else {
         Tolerance { relative: 0.02, absolute: 0.001 }
     };
-    let worse = regressions(&figures, &committed, tolerance);
-    for line in &worse {
-        println!("worse: {line}");
+    Ok(regressions(figures, &committed, tolerance))
+}
+
+fn full_chunks(write: bool) -> Result<Figures> {
+    let studies = chunks::run_all(Variant::ALL, 1..1 + CHUNK_SEEDS);
+    let figures = chunks::figures(&studies);
+    if write {
+        ChunkReport { studies: &studies, figures: &figures, seeds: CHUNK_SEEDS }.write()?;
     }
-    Ok(if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(figures)
 }
 
 fn quick() -> Figures {

@@ -1,7 +1,10 @@
-//! `docs/reports/limits.md`: what the simulations say, for people.
+//! `docs/reports/limits.md` and `chunks.md`: what the simulations say, for people.
 
 mod charts;
+mod chunks;
 mod tables;
+
+pub(crate) use chunks::ChunkReport;
 
 use std::{
     fs,

@@ -18,9 +18,9 @@ const ROUND: usize = 2;
 /// Most items of a chunk, in those of the chunk before.
 const GROWTH: usize = 4;
 
-/// Nanoseconds that a chunk should not exceed, so that cancelling and other tasks do not wait long;
-/// longer only if the overhead asks for it.
-const LONGEST: f64 = 1e6;
+/// Most targets that a chunk takes. The overhead is 1 % then, and could not be much less; a slow
+/// item delays those behind it.
+const LONGEST: f64 = 5.0;
 
 /// Where the length is not known, a chunk of so many times the overhead is never too long to begin
 /// with.
@@ -103,7 +103,7 @@ impl Rule {
         // A first chunk with costs that are known comes from a run before.
         let most = if self.last == 0 { usize::MAX } else { self.last.saturating_mul(GROWTH) };
         let items = items.min(most);
-        chunk(items, items as f64 * item + (1.0 + PATIENCE) * cost.target())
+        chunk(items, items as f64 * item + PATIENCE * cost.target())
     }
 }
 
@@ -122,5 +122,5 @@ fn floor(item: f64, cost: &Cost) -> usize {
 
 /// Most items that are not too long.
 fn longest(item: f64, cost: &Cost) -> usize {
-    (LONGEST.max(cost.target()) / item).round() as usize
+    (LONGEST * cost.target() / item).round() as usize
 }

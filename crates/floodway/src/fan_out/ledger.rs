@@ -252,11 +252,6 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         while out.len() < most {
             match self.pull_one(now, context) {
                 Ok(pulled) => out.push_back(pulled),
-                Err(next @ (Next::Wait | Next::Pending)) if out.is_empty() => {
-                    // A stop is to wake who waits for the source, too.
-                    self.wait(context.waker());
-                    return next;
-                }
                 Err(next) if out.is_empty() => return next,
                 Err(_) => break,
             }

@@ -176,7 +176,12 @@ where
             // they are back with the limiter.
             let next = poll_fn(|context| {
                 let mut state = shared.state();
-                Poll::Ready(self.pull(&mut state, context))
+                let next = self.pull(&mut state, context);
+                if matches!(next, Next::Wait | Next::Pending) {
+                    // Nobody but the holder of the gate: there is one place for a waiter.
+                    state.ledger.wait(context.waker());
+                }
+                Poll::Ready(next)
             });
             match next.await {
                 Next::Run => {}

@@ -1,0 +1,3 @@
+//! What the simulations have to show.
+
+mod chunk;
