@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{WIDTH, drain, in_a_task, runtime};
 use crate::{
-    measure::{Effort, compare},
+    measure::{Effort, race},
     report::Report,
 };
 
@@ -20,23 +20,31 @@ pub(super) fn measure(effort: Effort, report: &mut Report) -> anyhow::Result<()>
         spin(turns);
         Ok::<_, Infallible>(())
     };
-    let compared = compare(
+    let race = race(
         effort.shorter(20),
-        |items| {
-            let fan_out = (0..items).fan_out(item).concurrency(WIDTH);
-            in_a_task(&runtime, drain(fan_out.name(&name).stream()));
-        },
-        |items| {
-            let fan_out = (0..items).fan_out(item).concurrency(WIDTH);
-            in_a_task(&runtime, drain(fan_out.stream()));
-        },
+        vec![
+            Box::new(|items| {
+                let fan_out = (0..items).fan_out(item).concurrency(WIDTH);
+                in_a_task(&runtime, drain(fan_out.name(&name).stream()));
+            }),
+            Box::new(|items| {
+                let fan_out = (0..items).fan_out(item).concurrency(WIDTH);
+                in_a_task(&runtime, drain(fan_out.stream()));
+            }),
+            // What the items are on one thread, without a fan-out.
+            Box::new(|items| (0..items).for_each(|_| spin(turns))),
+        ],
     );
-    report.lower("fan_out.metrics_on.ns", compared.ours_ns, "ns", None);
-    report.lower("fan_out.metrics_off.ns", compared.peer_ns, "ns", None);
-    report.lower("fan_out.metrics_on_vs_off", compared.ratio, "ratio", Some(1.1));
+    let [on, off, alone] = [0, 1, 2];
+    report.lower("fan_out.metrics.item_alone.ns", race.ns(alone), "ns", None);
+    report.lower("fan_out.metrics_on.ns", race.ns(on), "ns", None);
+    report.lower("fan_out.metrics_off.ns", race.ns(off), "ns", None);
+    report.lower("fan_out.metrics_on_vs_off", race.ratio(on, off), "ratio", Some(1.1));
     Ok(())
 }
 
+/// Not inlined, so that it takes as long wherever it is called.
+#[inline(never)]
 fn spin(turns: u32) {
     for turn in 0..turns {
         black_box(turn);

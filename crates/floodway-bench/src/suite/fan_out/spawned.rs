@@ -66,12 +66,12 @@ where
             ],
         );
         let prefix = format!("fan_out.spawned.{name}");
-        report.lower(format!("{prefix}.stream_{threads}_threads.ns"), race.ns(0), "ns", None);
-        report.lower(format!("{prefix}.collect_{threads}_threads.ns"), race.ns(1), "ns", None);
-        report.lower(format!("{prefix}.joinset_{threads}_threads.ns"), race.ns(2), "ns", None);
+        report.lower(format!("{prefix}.stream.threads_{threads}.ns"), race.ns(0), "ns", None);
+        report.lower(format!("{prefix}.collect.threads_{threads}.ns"), race.ns(1), "ns", None);
+        report.lower(format!("{prefix}.joinset.threads_{threads}.ns"), race.ns(2), "ns", None);
         let (stream, collect) = (race.ratio(0, 2), race.ratio(1, 3));
-        report.lower(format!("{prefix}.vs_joinset_{threads}_threads"), stream, "ratio", None);
-        let id = format!("{prefix}.collect.vs_joinset_{threads}_threads");
+        report.lower(format!("{prefix}.vs_joinset.threads_{threads}"), stream, "ratio", None);
+        let id = format!("{prefix}.collect.vs_joinset.threads_{threads}");
         report.lower(id, collect, "ratio", None);
         worst_stream = worst_stream.max(stream);
         worst_collect = worst_collect.max(collect);
