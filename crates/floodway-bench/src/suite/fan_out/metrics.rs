@@ -31,15 +31,27 @@ pub(super) fn measure(effort: Effort, report: &mut Report) -> anyhow::Result<()>
                 let fan_out = (0..items).fan_out(item).concurrency(WIDTH);
                 in_a_task(&runtime, drain(fan_out.stream()));
             }),
+            // All of them at the end, where nothing waits for a consumer.
+            Box::new(|items| {
+                let fan_out = (0..items).fan_out(item).concurrency(WIDTH);
+                black_box(in_a_task(&runtime, fan_out.name(&name).collect()));
+            }),
+            Box::new(|items| {
+                let fan_out = (0..items).fan_out(item).concurrency(WIDTH);
+                black_box(in_a_task(&runtime, fan_out.collect()));
+            }),
             // What the items are on one thread, without a fan-out.
             Box::new(|items| (0..items).for_each(|_| spin(turns))),
         ],
     );
-    let [on, off, alone] = [0, 1, 2];
+    let [on, off, collect_on, collect_off, alone] = [0, 1, 2, 3, 4];
     report.lower("fan_out.metrics.item_alone.ns", race.ns(alone), "ns", None);
     report.lower("fan_out.metrics_on.ns", race.ns(on), "ns", None);
     report.lower("fan_out.metrics_off.ns", race.ns(off), "ns", None);
     report.lower("fan_out.metrics_on_vs_off", race.ratio(on, off), "ratio", Some(1.1));
+    report.lower("fan_out.metrics_off.collect.ns", race.ns(collect_off), "ns", None);
+    let ratio = race.ratio(collect_on, collect_off);
+    report.lower("fan_out.metrics_on_vs_off.collect", ratio, "ratio", Some(1.1));
     Ok(())
 }
 
