@@ -28,8 +28,10 @@ const SETTLED: Duration = Duration::from_millis(5);
 
 pub(super) fn measure(effort: Effort, report: &mut Report) -> anyhow::Result<()> {
     let runtime = runtime(2)?;
-    let times = (0..effort.rounds).map(|_| in_a_task(&runtime, fail_fast()));
-    report.lower("fan_out.cancel_400k.ms", median(times.collect()), "ms", Some(10.0));
+    let times: Vec<_> = (0..effort.rounds).map(|_| in_a_task(&runtime, fail_fast())).collect();
+    // Later ones get memory for their outcomes that the allocator has kept.
+    report.lower("fan_out.cancel_400k.first.ms", times[0], "ms", None);
+    report.lower("fan_out.cancel_400k.ms", median(times), "ms", Some(10.0));
     let times = (0..effort.rounds).map(|_| in_a_task(&runtime, cancelled()));
     report.lower("fan_out.cancel_400k.cancel_on.ms", median(times.collect()), "ms", Some(10.0));
     Ok(())
