@@ -8,11 +8,14 @@ use crate::process;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Which suite: `limiter`.
+    /// Which suite: `limiter`, `fan-out`.
     suite: String,
     /// Also write the results here, as JSON.
     #[arg(long, value_name = "PATH")]
     json: Option<PathBuf>,
+    /// Only this part of the suite, such as `identity` of `fan-out`.
+    #[arg(long, value_name = "PART")]
+    only: Option<String>,
     /// Short runs that show whether the suite works, not what it measures.
     #[arg(long)]
     quick: bool,
@@ -25,6 +28,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     command.args(["run", "--release", "-p", "floodway-bench", "--", &args.suite]);
     if let Some(path) = &args.json {
         command.arg("--json").arg(path);
+    }
+    if let Some(part) = &args.only {
+        command.arg("--only").arg(part);
     }
     if args.quick {
         command.arg("--quick");

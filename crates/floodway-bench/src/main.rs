@@ -19,6 +19,9 @@ struct Arguments {
     /// Also write the figures to this file, as JSON.
     #[arg(long, value_name = "PATH")]
     json: Option<PathBuf>,
+    /// Only this part of the suite, such as `identity` of `fan-out`.
+    #[arg(long, value_name = "PART")]
+    only: Option<String>,
     /// Fewer and shorter rounds: for a smoke test, not for figures to quote.
     #[arg(long)]
     quick: bool,
@@ -28,13 +31,19 @@ struct Arguments {
 enum Suite {
     /// Acquire, release and layer call beside tokio's semaphore and tower's concurrency limit.
     Limiter,
+    /// Fan-outs beside `buffer_unordered`, futures-buffered, `JoinSet`, rayon and chunks by hand.
+    FanOut,
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let report: Report = match arguments.suite {
-        Suite::Limiter => suite::limiter::run(effort)?,
+        Suite::Limiter => {
+            anyhow::ensure!(arguments.only.is_none(), "--only: the limiter suite has no parts");
+            suite::limiter::run(effort)?
+        }
+        Suite::FanOut => suite::fan_out::run(effort, arguments.only.as_deref())?,
     };
     report.print();
     match &arguments.json {

@@ -1,6 +1,6 @@
 //! The figures of a suite, as a table and as JSON.
 
-use std::{fs, path::Path};
+use std::{borrow::Cow, fs, path::Path};
 
 use anyhow::Context;
 use serde::Serialize;
@@ -15,7 +15,7 @@ pub(crate) struct Report {
 /// One figure and what it should be.
 #[derive(Debug, Serialize)]
 pub(crate) struct Figure {
-    pub(crate) id: &'static str,
+    pub(crate) id: Cow<'static, str>,
     pub(crate) value: f64,
     pub(crate) unit: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,6 +27,7 @@ pub(crate) struct Figure {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Better {
     Lower,
+    Higher,
 }
 
 impl Report {
@@ -37,18 +38,33 @@ impl Report {
     /// Adds a figure that should be at most `goal`, or that has none.
     pub(crate) fn lower(
         &mut self,
-        id: &'static str,
+        id: impl Into<Cow<'static, str>>,
         value: f64,
         unit: &'static str,
         goal: Option<f64>,
     ) {
-        self.results.push(Figure { id, value, unit, goal, better: Better::Lower });
+        self.results.push(Figure { id: id.into(), value, unit, goal, better: Better::Lower });
+    }
+
+    /// Adds a figure that should be at least `goal`, or that has none.
+    pub(crate) fn higher(
+        &mut self,
+        id: impl Into<Cow<'static, str>>,
+        value: f64,
+        unit: &'static str,
+        goal: Option<f64>,
+    ) {
+        self.results.push(Figure { id: id.into(), value, unit, goal, better: Better::Higher });
     }
 
     pub(crate) fn print(&self) {
-        for Figure { id, value, unit, goal, .. } in &self.results {
+        for Figure { id, value, unit, goal, better } in &self.results {
+            let meets = |goal: &f64| match better {
+                Better::Lower => value <= goal,
+                Better::Higher => value >= goal,
+            };
             let verdict = match goal {
-                Some(goal) if value <= goal => format!("goal {goal}, met"),
+                Some(goal) if meets(goal) => format!("goal {goal}, met"),
                 Some(goal) => format!("goal {goal}, MISSED"),
                 None => String::new(),
             };

@@ -1,3 +1,4 @@
 //! One module per suite.
 
+pub(crate) mod fan_out;
 pub(crate) mod limiter;
