@@ -15,8 +15,8 @@ pub(crate) fn shown(stats: &Stats, chunks: Option<HistogramValue>) -> String {
     );
     if let Some(parallelism) = stats.parallelism() {
         text += &format!(
-            "\n{:.2} of {} workers were busy on average; {:.1} % of the work was serial; twice the \
-             cores would be {:.2} times as fast.",
+            "\n{:.2} of {} workers were busy on average; {:.1} % of the work was serial, so twice the \
+             cores would be at most {:.2} times as fast.",
             parallelism.effective(),
             stats.width,
             100.0 * parallelism.serial_share(),
