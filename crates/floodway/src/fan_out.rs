@@ -189,7 +189,8 @@ impl<S: Source, F, C, A, M> FanOut<S, F, C, A, M> {
     }
 
     /// How many outcomes may lie ready for a consumer that takes them one by one, before nothing
-    /// new is started; by default as many as may run. For [`stream`](Self::stream),
+    /// new is started; by default as many as may run, and 4,096 with [`chunks`](Self::chunks), which
+    /// cannot be larger than what is left of it. For [`stream`](Self::stream),
     /// [`for_each`](Self::for_each) and [`fold`](Self::fold); other ends take them all.
     pub fn buffer(mut self, outcomes: usize) -> Self {
         self.options.buffer = Some(outcomes);
@@ -429,7 +430,7 @@ impl<S: Source, F, C, A, M> FanOut<S, F, C, A, M> {
     where
         M: Engine<S, F, C, A>,
     {
-        self.options.policy = Some(ErrorPolicy::FirstOk(NonZeroUsize::MIN));
+        self.options.policy = Some(ErrorPolicy::Quorum(NonZeroUsize::MIN));
         FirstOk(M::drive(self, Ends::all(ErrorPolicy::CollectAll)))
     }
 

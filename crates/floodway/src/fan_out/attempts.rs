@@ -19,9 +19,13 @@ pub trait Attempts<I, E> {
     #[doc(hidden)]
     const MANY: bool;
 
-    /// A copy of the item for the next attempt.
+    /// A copy of an item that begins, for another attempt.
     #[doc(hidden)]
     fn keep(&self, item: &I) -> Option<I>;
+
+    /// A copy for yet another attempt.
+    #[doc(hidden)]
+    fn keep_again(&self, item: &I) -> Option<I>;
 
     /// How long to wait before another attempt, after so many; `None` if there is to be none.
     #[doc(hidden)]
@@ -44,6 +48,10 @@ impl<I, E> Attempts<I, E> for Once {
     const MANY: bool = false;
 
     fn keep(&self, _: &I) -> Option<I> {
+        None
+    }
+
+    fn keep_again(&self, _: &I) -> Option<I> {
         None
     }
 
@@ -86,6 +94,7 @@ pub struct Retry<P> {
     longest_backoff: Duration,
     hedge_after: Option<Duration>,
     budget: AttemptBudget,
+    after_timeouts: bool,
     when: P,
 }
 
@@ -122,6 +131,7 @@ impl Retry<Always> {
             longest_backoff: Duration::from_secs(5),
             hedge_after: None,
             budget: AttemptBudget::default(),
+            after_timeouts: true,
             when: Always,
         }
     }
@@ -139,7 +149,8 @@ impl Retry<Always> {
 
 impl<P> Retry<P> {
     /// How long to wait: a random half to whole of `first`, doubled with every attempt, and at
-    /// most `longest`. By default 50 ms and 5 s.
+    /// most `longest`. By default 50 ms and 5 s. An item that waits when its fan-out stops ends with
+    /// the error of its last attempt.
     #[must_use]
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         (self.first_backoff, self.longest_backoff) = (first, longest);
@@ -161,11 +172,28 @@ impl<P> Retry<P> {
         self
     }
 
-    /// Tries again only after errors for which `when` says so, and after timeouts.
+    /// Takes a timeout for the last word: what was slow once is not asked again.
+    #[must_use]
+    pub fn not_after_timeouts(mut self) -> Self {
+        self.after_timeouts = false;
+        self
+    }
+
+    /// Tries again only after errors for which `when` says so, and after timeouts; see
+    /// [`not_after_timeouts`](Self::not_after_timeouts).
     #[must_use]
     pub fn when<E, F: Fn(&E) -> bool>(self, when: F) -> Retry<F> {
         let Self { attempts, first_backoff, longest_backoff, hedge_after, budget, .. } = self;
-        Retry { attempts, first_backoff, longest_backoff, hedge_after, budget, when }
+        let after_timeouts = self.after_timeouts;
+        Retry {
+            attempts,
+            first_backoff,
+            longest_backoff,
+            hedge_after,
+            budget,
+            after_timeouts,
+            when,
+        }
     }
 }
 
@@ -174,13 +202,17 @@ impl<I: Clone, E, P: RetryWhen<E>> Attempts<I, E> for Retry<P> {
 
     fn keep(&self, item: &I) -> Option<I> {
         self.budget.deposit();
+        self.keep_again(item)
+    }
+
+    fn keep_again(&self, item: &I) -> Option<I> {
         Some(item.clone())
     }
 
     fn retry(&self, attempts: u32, error: &ItemError<E>) -> Option<Duration> {
         let worth_it = match error {
             ItemError::Failed(error) => self.when.is_worth_it(error),
-            ItemError::TimedOut => true,
+            ItemError::TimedOut => self.after_timeouts,
             _ => false,
         };
         if !worth_it || attempts >= self.attempts.get() || !self.budget.withdraw() {

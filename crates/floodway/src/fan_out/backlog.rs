@@ -115,7 +115,12 @@ impl<I> Backlog<I> {
         self.inner().held_open = held;
     }
 
-    /// Takes nothing from now on; how many were pushed and will never run.
+    /// Takes nothing from now on.
+    pub(super) fn refuse(&self) {
+        self.inner().closed = true;
+    }
+
+    /// Takes nothing from now on, and forgets what nobody will run: so many items.
     pub(super) fn close(&self) -> usize {
         let mut inner = self.inner();
         inner.closed = true;

@@ -36,8 +36,7 @@ impl<D: Drive> Future for TryCollect<D> {
     type Output = Result<Vec<D::Value>, FanOutError<D::Value, D::Error>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let report = ready!(self.0.poll_report(context));
-        Poll::Ready(check(report).map(|report| report.into_values().collect()))
+        self.0.poll_values(context).map_err(failed)
     }
 }
 
@@ -51,20 +50,9 @@ impl<D: Drive> Future for FirstOk<D> {
     type Output = Result<D::Value, FanOutError<D::Value, D::Error>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut report = ready!(self.0.poll_report(context));
-        let found = report.outcomes.iter().position(|outcome| outcome.result.is_ok());
-        Poll::Ready(match found.map(|place| report.outcomes.swap_remove(place).result) {
-            Some(Ok(value)) => Ok(value),
-            _ => Err(failed(report)),
-        })
-    }
-}
-
-/// The report, if its fan-out came to the end it was to have.
-fn check<T, E>(report: Report<T, E>) -> Result<Report<T, E>, FanOutError<T, E>> {
-    match report.stop {
-        StopReason::Completed | StopReason::Enough => Ok(report),
-        _ => Err(failed(report)),
+        let values = ready!(self.0.poll_values(context)).map_err(failed);
+        let first = |values: Vec<_>| values.into_iter().next();
+        Poll::Ready(values.map(|values| first(values).expect("a quorum of one has a value")))
     }
 }
 

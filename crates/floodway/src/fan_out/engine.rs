@@ -6,6 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use floodway_control::Chunking;
 use tracing::Span;
 
 use super::{
@@ -77,9 +78,19 @@ pub trait Drive: Unpin {
     /// All that have not been taken, once there will be no more and every future has been dropped.
     fn poll_report(&mut self, context: &mut Context<'_>) -> Poll<Report<Self::Value, Self::Error>>;
 
+    /// The values by index, or everything if it did not come to the end that was asked for.
+    #[expect(clippy::type_complexity, reason = "spells out what the ends make of it")]
+    fn poll_values(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Vec<Self::Value>, Report<Self::Value, Self::Error>>>;
+
     /// Why it ended and how it went, once it has.
     fn ending(&self) -> Option<(StopReason, Stats)>;
 }
+
+/// Outcomes that may lie ready where items come in chunks: room for a few chunks of short items.
+const CHUNKED_BUFFER: usize = 4096;
 
 /// Everything an engine needs, from a description.
 pub(super) struct Parts<S: Source, F, C: Classes<S::Item>, A, T, E> {
@@ -88,7 +99,7 @@ pub(super) struct Parts<S: Source, F, C: Classes<S::Item>, A, T, E> {
     pub(super) setting: Setting<A>,
     pub(super) stopper: Stopper,
     pub(super) span: Span,
-    pub(super) chunking: floodway_control::Chunking,
+    pub(super) chunking: Chunking,
     pub(super) on_stop: OnStop,
 }
 
@@ -109,7 +120,9 @@ impl<S: Source, F, C: Classes<S::Item>, A, T, E> Parts<S, F, C, A, T, E> {
         let clock = options.clock.unwrap_or_else(Clock::shared);
         let concurrency = options.concurrency.unwrap_or(default_concurrency).get();
         let room = if ends.streaming {
-            concurrency.saturating_add(options.buffer.unwrap_or(concurrency))
+            let chunked = options.chunking != Chunking::Off;
+            let buffer = if chunked { concurrency.max(CHUNKED_BUFFER) } else { concurrency };
+            concurrency.saturating_add(options.buffer.unwrap_or(buffer))
         } else {
             usize::MAX
         };
@@ -205,7 +218,7 @@ fn outcome_of_call(stop: &StopReason, stats: &Stats) -> CallOutcome {
 /// Says what is worth a line: failures and slow items.
 #[inline]
 pub(super) fn observe<K, T, E, A>(finished: &Finished<K, T, E>, setting: &Setting<A>) {
-    let Finished { index, result, timing, attempts, .. } = finished;
+    let Outcome { index, result, timing, attempts } = &finished.outcome;
     if let Err(error) = result {
         report_failure(*index, *attempts, timing.running, error);
     }

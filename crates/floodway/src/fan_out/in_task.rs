@@ -7,7 +7,7 @@ use std::{
     iter::once,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::task::coop;
@@ -22,7 +22,7 @@ use super::{
     engine::{Drive, Ends, Engine, Parts, observe, settle},
     ledger::{Ledger, Next, Pulled},
     options::DEFAULT_CONCURRENCY,
-    slot::{Look, NEVER, Setting, Slot},
+    slot::{Look, NEVER, Setting, Slot, Started},
     source::Source,
     time::{Stopper, Timer},
 };
@@ -75,7 +75,7 @@ struct Running<S: Source, F, C: Classes<S::Item>, A, Fut, T, E> {
     stopper: Stopper,
     on_stop: OnStop,
     span: Span,
-    slots: Vec<Place<S::Item, C::Key, Fut>>,
+    slots: Vec<Place<S::Item, C::Key, Fut, E>>,
     /// Slots without an item.
     free: Vec<usize>,
     ready: ReadySet,
@@ -85,7 +85,6 @@ struct Running<S: Source, F, C: Classes<S::Item>, A, Fut, T, E> {
     /// Slots whose next attempt wants permits.
     wanting: VecDeque<usize>,
     admitting: Option<Admitting<S::Item, C::Key>>,
-    pulled: VecDeque<Pulled<S::Item, C::Key>>,
     timer: Timer,
     /// The earliest time at which a slot is due.
     due: u64,
@@ -94,7 +93,7 @@ struct Running<S: Source, F, C: Classes<S::Item>, A, Fut, T, E> {
 }
 
 /// A slot and how it is woken.
-type Place<I, K, Fut> = (Slot<I, K, Fut>, Wakeup);
+type Place<I, K, Fut, E> = (Slot<I, K, Fut, E>, Wakeup);
 
 type Admission = Pin<Box<dyn Future<Output = Result<Permits, Rejected>> + Send>>;
 
@@ -162,14 +161,21 @@ where
 
     #[inline]
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome<T, E>>> {
+        // Each outcome uses up some of the budget of the task, so that a consumer that never waits
+        // does not keep its thread for itself.
+        let budget = ready!(coop::poll_proceed(context));
         let waiting = self.running.as_mut().and_then(|running| running.ledger.deliver());
         if waiting.is_some() {
+            budget.made_progress();
             return Poll::Ready(waiting);
         }
         let over = self.progress(context).is_ready();
         match self.running.as_mut().and_then(|running| running.ledger.deliver()) {
             None if !over => Poll::Pending,
-            outcome => Poll::Ready(outcome),
+            outcome => {
+                budget.made_progress();
+                Poll::Ready(outcome)
+            }
         }
     }
 
@@ -180,6 +186,16 @@ where
         let (stop, stats) = self.ending.clone().expect("it has ended");
         let outcomes = self.running.as_mut().map(|running| running.ledger.take_all());
         Poll::Ready(Report { outcomes: outcomes.unwrap_or_default(), stop, stats })
+    }
+
+    fn poll_values(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<T>, Report<T, E>>> {
+        ready!(self.progress(context));
+        match (&self.ending, &mut self.running) {
+            (Some((stop, _)), Some(running)) if stop.is_success() => {
+                Poll::Ready(Ok(running.ledger.take_values()))
+            }
+            _ => self.poll_report(context).map(Err),
+        }
     }
 
     fn ending(&self) -> Option<(StopReason, Stats)> {
@@ -234,7 +250,6 @@ where
             source_waits: false,
             wanting: VecDeque::new(),
             admitting: None,
-            pulled: VecDeque::new(),
             timer: Timer::default(),
             due: NEVER,
         }
@@ -293,90 +308,100 @@ where
     /// Whether [`fill`](Self::fill) would start something.
     fn can_start(&self) -> bool {
         self.admitting.is_none()
-            && (!self.wanting.is_empty() || (!self.source_waits && self.ledger.can_start()))
+            && (!self.wanting.is_empty() || self.ledger.can_start(self.source_waits))
     }
 
     /// Starts what can be started.
     fn fill(&mut self, context: &mut Context<'_>, looks: &mut usize) {
         while *looks > 0 && self.ledger.stopped().is_none() {
-            let (permits, whom) = match &mut self.admitting {
-                Some(admitting) => match admitting.admission.as_mut().poll(context) {
-                    Poll::Pending => return,
-                    Poll::Ready(permits) => {
-                        let admitting = self.admitting.take().expect("it was polled");
-                        (permits, admitting.whom)
-                    }
-                },
-                None => match self.next(context) {
-                    Some(Ok(start)) => start,
-                    Some(Err(())) => continue,
-                    None => return,
-                },
-            };
-            *looks -= 1;
-            match (whom, permits) {
-                (Whom::Slot(slot), Ok(permits)) => self.resume(slot, permits),
-                (Whom::Slot(slot), Err(rejected)) => {
-                    self.finish(slot, Err(ItemError::Rejected(rejected)));
+            if self.admitting.is_some() {
+                if self.admitted(context).is_pending() {
+                    return;
                 }
-                (Whom::Item(pulled), Ok(permits)) => self.start(pulled, permits),
-                (Whom::Item(pulled), Err(rejected)) => {
-                    self.ledger.never_ran_after_all(pulled, ItemError::Rejected(rejected));
+            } else if let Some(slot) = self.wanting.pop_front() {
+                let weight = self.slots[slot].0.weight();
+                match self.setting.admission.try_admit(weight) {
+                    Some(permits) => self.resume(slot, permits),
+                    None => self.wait_for_permits(weight, Whom::Slot(slot)),
                 }
-                (Whom::Next, permits) => {
-                    let Some(pulled) = self.pull() else {
-                        continue;
-                    };
-                    match permits {
-                        Ok(permits) => self.start(pulled, permits),
-                        Err(rejected) => {
-                            let error = ItemError::Rejected(rejected);
-                            self.ledger.never_ran_after_all(pulled, error);
-                        }
-                    }
+            } else if !self.ledger.can_start(self.source_waits) {
+                return;
+            } else if C::WEIGHED || self.ledger.looks_empty() {
+                let Some(pulled) = self.pull() else {
+                    return;
+                };
+                let weight = pulled.weight;
+                match self.setting.admission.try_admit(weight) {
+                    Some(permits) => self.start(pulled, permits),
+                    None => self.wait_for_permits(weight, Whom::Item(pulled)),
                 }
+            } else if let Some(permits) = self.setting.admission.try_admit(1) {
+                // The permits are back with the limiter if the source has nothing.
+                let Some(pulled) = self.pull() else {
+                    return;
+                };
+                self.start(pulled, permits);
+            } else {
+                self.wait_for_permits(1, Whom::Next);
             }
+            *looks -= 1;
         }
     }
 
-    /// What is to be started next, with its permits; `Err` if those are being waited for from now
-    /// on, `None` if there is nothing.
-    #[expect(clippy::type_complexity, reason = "used once")]
-    fn next(
-        &mut self,
-        _context: &mut Context<'_>,
-    ) -> Option<Result<(Result<Permits, Rejected>, Whom<S::Item, C::Key>), ()>> {
-        let (weight, whom) = if let Some(slot) = self.wanting.pop_front() {
-            (self.slots[slot].0.weight(), Whom::Slot(slot))
-        } else if self.source_waits || !self.ledger.can_start() {
-            return None;
-        } else if C::WEIGHED {
-            let pulled = self.pull()?;
-            (pulled.weight, Whom::Item(pulled))
-        } else {
-            (1, Whom::Next)
-        };
-        if let Some(permits) = self.setting.admission.try_admit(weight) {
-            return Some(Ok((Ok(permits), whom)));
-        }
+    #[cold]
+    fn wait_for_permits(&mut self, weight: u32, whom: Whom<S::Item, C::Key>) {
         let admission = Arc::clone(&self.setting.admission);
         let admission = Box::pin(async move { admission.admit(weight).await });
         self.admitting = Some(Admitting { admission, whom });
-        Some(Err(()))
     }
 
-    fn pull(&mut self) -> Option<Pulled<S::Item, C::Key>> {
-        let mut context = Context::from_waker(&self.source_wakeup.waker);
-        match self.ledger.pull(1, self.now, &mut self.pulled, &mut context) {
-            Next::Run => self.pulled.pop_front(),
-            Next::Pending => {
-                self.source_waits = true;
-                None
+    /// Looks whether the permits are there that are being waited for.
+    #[cold]
+    fn admitted(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(Admitting { admission, .. }) = &mut self.admitting else {
+            return Poll::Ready(());
+        };
+        let Poll::Ready(permits) = admission.as_mut().poll(context) else {
+            return Poll::Pending;
+        };
+        let whom = self.admitting.take().expect("it was polled").whom;
+        match (whom, permits) {
+            (Whom::Slot(slot), Ok(permits)) => self.resume(slot, permits),
+            (Whom::Slot(slot), Err(rejected)) => self.finish(slot, Err(rejected.into())),
+            (Whom::Item(pulled), permits) => self.start_if_admitted(pulled, permits),
+            (Whom::Next, permits) => {
+                if let Some(pulled) = self.pull() {
+                    self.start_if_admitted(pulled, permits);
+                }
             }
-            Next::Wait | Next::Rest => None,
+        }
+        Poll::Ready(())
+    }
+
+    fn start_if_admitted(
+        &mut self,
+        pulled: Pulled<S::Item, C::Key>,
+        permits: Result<Permits, Rejected>,
+    ) {
+        match permits {
+            Ok(permits) => self.start(pulled, permits),
+            Err(rejected) => self.ledger.never_ran_after_all(pulled, rejected.into()),
         }
     }
 
+    #[inline]
+    fn pull(&mut self) -> Option<Pulled<S::Item, C::Key>> {
+        let mut context = Context::from_waker(&self.source_wakeup.waker);
+        match self.ledger.pull_one(self.now, &mut context) {
+            Ok(pulled) => Some(pulled),
+            Err(next) => {
+                self.source_waits = next == Next::Pending;
+                None
+            }
+        }
+    }
+
+    #[inline]
     fn start(&mut self, pulled: Pulled<S::Item, C::Key>, permits: Permits) {
         let slot = self.free.pop().unwrap_or_else(|| {
             // The source has the first place.
@@ -388,18 +413,27 @@ where
             cells.items_started(1);
         }
         let Self { slots, setting, call, .. } = self;
-        match slots[slot].0.start(pulled, permits, setting, call, self.now) {
-            Ok(()) => self.look(slot),
-            Err(error) => self.finish(slot, Err(error)),
+        let (place, wakeup) = &mut slots[slot];
+        let mut context = Context::from_waker(&wakeup.waker);
+        match place.start(pulled, permits, setting, call, &mut context, self.now) {
+            Started::Waits => self.looked(slot, Look::Pending),
+            Started::Looked(look) => self.looked(slot, look),
+            Started::Done(done) => {
+                self.now = self.setting.now();
+                let finished = done.at(self.now);
+                observe(&finished, &self.setting);
+                self.ledger.finish(once(finished), self.now);
+                self.free.push(slot);
+            }
         }
     }
 
     fn resume(&mut self, slot: usize, permits: Permits) {
         let Self { slots, setting, call, .. } = self;
-        match slots[slot].0.resume(permits, setting, call) {
-            Ok(()) => self.look(slot),
-            Err(error) => self.finish(slot, Err(error)),
-        }
+        let (place, wakeup) = &mut slots[slot];
+        let mut context = Context::from_waker(&wakeup.waker);
+        let look = place.resume(permits, setting, call, &mut context);
+        self.looked(slot, look);
     }
 
     #[inline]

@@ -54,11 +54,8 @@ pub(super) enum Next {
 
 /// How an item that ran came to its end.
 pub(super) struct Finished<K, T, E> {
-    pub(super) index: usize,
     pub(super) key: Option<K>,
-    pub(super) result: Result<T, ItemError<E>>,
-    pub(super) timing: Timing,
-    pub(super) attempts: u32,
+    pub(super) outcome: Outcome<T, E>,
 }
 
 /// How much may be going on.
@@ -82,6 +79,8 @@ pub(super) struct Ledger<S: Source, C: Classes<S::Item>, T, E> {
     keys: Keys<C::Key, Pulled<S::Item, C::Key>>,
     pub(super) bounds: Bounds,
     policy: ErrorPolicy,
+    /// The policy has to hear of successes, too.
+    watches_successes: bool,
     pulled: usize,
     /// Items of chunks that took too long.
     returned: VecDeque<Pulled<S::Item, C::Key>>,
@@ -117,7 +116,6 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         cells: Option<Arc<Cells>>,
         now: u64,
     ) -> Self {
-        let expected = if streaming { 0 } else { source.size_hint().0 };
         let per_key = classes.per_key();
         let mut ledger = Self {
             source: Some(source),
@@ -127,6 +125,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             keys: Keys::new(per_key.get()),
             bounds,
             policy,
+            watches_successes: matches!(policy, ErrorPolicy::FirstOk(_) | ErrorPolicy::Quorum(_)),
             pulled: 0,
             returned: VecDeque::new(),
             running: 0,
@@ -134,7 +133,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             first_failure: None,
             stop: None,
             settled: false,
-            shelf: Shelf::new(ordered, expected),
+            shelf: Shelf::new(ordered),
             meter: Meter::new(now),
             cells,
             waiter: None,
@@ -142,6 +141,10 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             due: [None, None],
             streaming,
         };
+        if !streaming {
+            let (expected, _) = ledger.source_hint();
+            ledger.shelf.reserve(expected);
+        }
         ledger.check_policy();
         ledger
     }
@@ -161,6 +164,10 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
 
     pub(super) const fn pulled(&self) -> usize {
         self.pulled
+    }
+
+    pub(super) const fn policy(&self) -> ErrorPolicy {
+        self.policy
     }
 
     pub(super) const fn counts(&self) -> &Counts {
@@ -196,12 +203,17 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
 
     /// Items that were not started, or not finished, if that is known.
     fn open(&self) -> Option<u64> {
+        if self.backlog.is_some() && self.running > 0 {
+            // What runs may push more.
+            return None;
+        }
         let waiting = self.keys.parked() + self.returned.len();
         let pulled = (self.pulled - waiting - self.counts.total()) as u64;
         Some(self.remaining()?.saturating_add(pulled))
     }
 
     /// Whether there is, or may be, something to start.
+    #[inline]
     pub(super) fn may_have_more(&self) -> bool {
         self.stop.is_none() && (!self.exhausted || self.has_more_at_hand())
     }
@@ -218,12 +230,44 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             || self.keys.runnable()
     }
 
-    /// Whether something could be started now, if the source has it.
-    pub(super) fn can_start(&self) -> bool {
-        let started = self.pulled - self.keys.parked() - self.returned.len();
-        self.may_have_more()
-            && self.running < self.bounds.concurrency
-            && (started - self.shelf.delivered() < self.bounds.room || self.keys.runnable())
+    /// Whether something could be started now, if the source has it; with `source_waits`, without
+    /// asking the source.
+    #[inline]
+    pub(super) fn can_start(&self, source_waits: bool) -> bool {
+        if self.stop.is_some() || self.running >= self.bounds.concurrency {
+            return false;
+        }
+        let at_hand = !self.returned.is_empty() || self.parked_may_start();
+        at_hand
+            || (((!self.exhausted && !source_waits)
+                || self.backlog.as_ref().is_some_and(|backlog| !backlog.is_empty()))
+                && self.may_pull())
+    }
+
+    /// Whether there is room for another item of the source.
+    #[inline]
+    fn may_pull(&self) -> bool {
+        // In order, what is parked comes before what takes up the room, so it counts.
+        let waiting = if self.shelf.is_ordered() { 0 } else { self.keys.parked() };
+        let ahead = self.pulled - waiting - self.returned.len();
+        ahead - self.shelf.delivered() < self.bounds.room
+            && (!C::KEYED || self.keys.parked() < self.bounds.lookahead.max(1))
+    }
+
+    /// Whether an item that was parked may run now. In order it needs no room: it comes before
+    /// everything that takes up room.
+    #[inline]
+    fn parked_may_start(&self) -> bool {
+        C::KEYED
+            && self.keys.runnable()
+            && (self.shelf.is_ordered()
+                || self.pulled - self.keys.parked() - self.returned.len() - self.shelf.delivered()
+                    < self.bounds.room)
+    }
+
+    /// Whether the source says that it has nothing more. Then it need not be asked with a permit.
+    pub(super) fn looks_empty(&self) -> bool {
+        self.source_hint().1 == Some(0) && !self.has_more_at_hand()
     }
 
     /// Who is woken by a push.
@@ -239,6 +283,19 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         self.returned.make_contiguous().sort_unstable_by_key(|pulled| pulled.index);
     }
 
+    /// Takes one item, which counts as running from here on.
+    #[inline]
+    pub(super) fn pull_one(
+        &mut self,
+        now: u64,
+        context: &mut Context<'_>,
+    ) -> Result<Pulled<S::Item, C::Key>, Next> {
+        let pulled = self.take(now, context)?;
+        self.running += 1;
+        self.meter.started(self.running, now);
+        Ok(pulled)
+    }
+
     /// Takes up to `most` items, which then count as one that runs.
     ///
     /// Panics of the source, of keys and of weights become stops and outcomes.
@@ -250,7 +307,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         context: &mut Context<'_>,
     ) -> Next {
         while out.len() < most {
-            match self.pull_one(now, context) {
+            match self.take(now, context) {
                 Ok(pulled) => out.push_back(pulled),
                 Err(next) if out.is_empty() => return next,
                 Err(_) => break,
@@ -261,7 +318,8 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         Next::Run
     }
 
-    fn pull_one(
+    #[inline]
+    fn take(
         &mut self,
         now: u64,
         context: &mut Context<'_>,
@@ -272,49 +330,36 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         if self.running >= self.bounds.concurrency {
             return Err(Next::Wait);
         }
-        if let Some(pulled) = self.returned.pop_front() {
+        if !self.returned.is_empty()
+            && let Some(pulled) = self.returned.pop_front()
+        {
             return Ok(pulled);
         }
-        let started = self.pulled - self.keys.parked();
-        let ordered = self.shelf.is_ordered();
-        let full = started - self.shelf.delivered() >= self.bounds.room;
-        // In order, what is parked comes before everything that takes up room: it must not wait.
-        if C::KEYED
-            && (ordered || !full)
+        if self.parked_may_start()
             && let Some(pulled) = self.keys.next()
         {
             return Ok(pulled);
         }
         loop {
-            let ahead = if ordered { self.pulled } else { self.pulled - self.keys.parked() };
-            if ahead - self.shelf.delivered() >= self.bounds.room {
-                return Err(Next::Wait);
-            }
-            if C::KEYED && self.keys.parked() >= self.bounds.lookahead {
+            if !self.may_pull() {
                 return Err(Next::Wait);
             }
             let item = self.take_item(context)?;
             let index = self.pulled;
             self.pulled += 1;
-            let classes = &mut self.classes;
-            let class = || (classes.key(&item), if C::WEIGHED { classes.weight(&item) } else { 1 });
-            let class = if C::KEYED || C::WEIGHED {
-                catch_unwind(AssertUnwindSafe(class))
-            } else {
-                Ok((None, 1))
-            };
             let since = if S::WAITS { now } else { self.meter.began() };
-            match class {
-                Ok((key, weight)) => {
-                    let pulled = Pulled { index, item, key, weight, since };
-                    if !C::KEYED {
-                        return Ok(pulled);
-                    }
-                    let key = pulled.key.clone();
-                    if let Some(pulled) = self.keys.admit_or_park(key, pulled) {
-                        return Ok(pulled);
-                    }
-                }
+            if !C::KEYED && !C::WEIGHED {
+                return Ok(Pulled { index, item, key: None, weight: 1, since });
+            }
+            let Self { classes, keys, .. } = self;
+            let class = || {
+                let weight = if C::WEIGHED { classes.weight(&item) } else { 1 };
+                let key = classes.key(&item);
+                keys.admit_or_park(key.clone(), Pulled { index, item, key, weight, since })
+            };
+            match catch_unwind(AssertUnwindSafe(class)) {
+                Ok(Some(pulled)) => return Ok(pulled),
+                Ok(None) => {}
                 Err(payload) => self.never_ran(index, ItemError::Panicked(Panic::new(payload))),
             }
             if self.stop.is_some() {
@@ -323,6 +368,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         }
     }
 
+    #[inline]
     fn take_item(&mut self, context: &mut Context<'_>) -> Result<S::Item, Next> {
         if let Some(item) = self.backlog.as_ref().and_then(|backlog| backlog.pop()) {
             return Ok(item);
@@ -333,7 +379,10 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         {
             match catch_unwind(AssertUnwindSafe(|| source.poll_next(context))) {
                 Ok(Poll::Ready(Some(item))) => return Ok(item),
-                Ok(Poll::Ready(None)) => self.exhausted = true,
+                Ok(Poll::Ready(None)) => {
+                    self.exhausted = true;
+                    self.check_policy();
+                }
                 Ok(Poll::Pending) => waits = true,
                 Err(payload) => {
                     self.exhausted = true;
@@ -347,6 +396,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
     }
 
     /// Books the end of what ran, one item or the items of a chunk.
+    #[inline]
     pub(super) fn finish(
         &mut self,
         finished: impl Iterator<Item = Finished<C::Key, T, E>>,
@@ -354,19 +404,20 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
     ) {
         self.meter.ended(self.running, now);
         self.running -= 1;
-        for Finished { index, key, result, timing, attempts } in finished {
-            if let Some(key) = key
+        for Finished { key, outcome } in finished {
+            if C::KEYED
+                && let Some(key) = key
                 && self.keys.release(&key)
             {
                 self.wake_waiter();
             }
-            self.meter.done(timing.running, attempts, now);
+            self.meter.done(&outcome, now);
             if let Some(cells) = &self.cells {
-                cells.item_ended(label(&result), timing.running);
+                cells.item_ended(label(&outcome.result), outcome.timing.running);
             }
-            self.book(Outcome { index, result, timing, attempts });
+            self.book(outcome);
         }
-        if self.is_over() {
+        if self.running == 0 && self.is_over() {
             self.wake_consumer();
         }
     }
@@ -389,10 +440,10 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
 
     /// Books an item that was pulled and never ran.
     fn never_ran(&mut self, index: usize, error: ItemError<E>) {
-        let result = Err(error);
         if let Some(cells) = &self.cells {
-            cells.items_not_started(label(&result), 1);
+            cells.items_not_started(label_of(&error), 1);
         }
+        let result = Err(error);
         self.book(Outcome { index, result, timing: Timing::default(), attempts: 0 });
     }
 
@@ -401,20 +452,10 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         let verdict = match &outcome.result {
             Ok(_) => {
                 self.counts.succeeded += 1;
-                matches!(self.policy, ErrorPolicy::FirstOk(_) | ErrorPolicy::Quorum(_))
+                self.watches_successes
             }
             Err(error) => {
-                if error.is_failure() {
-                    self.first_failure.get_or_insert(outcome.index);
-                }
-                *match error {
-                    ItemError::Failed(_) => &mut self.counts.failed,
-                    ItemError::TimedOut => &mut self.counts.timed_out,
-                    ItemError::Panicked(_) => &mut self.counts.panicked,
-                    ItemError::Rejected(_) => &mut self.counts.rejected,
-                    ItemError::Cancelled(_) => &mut self.counts.cancelled,
-                    ItemError::NotStarted(_) => &mut self.counts.not_started,
-                } += 1;
+                self.count(outcome.index, label_of(error));
                 true
             }
         };
@@ -427,6 +468,23 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         }
     }
 
+    #[cold]
+    fn count(&mut self, index: usize, ended: ItemOutcome) {
+        if !matches!(ended, ItemOutcome::Cancelled | ItemOutcome::NotStarted) {
+            self.first_failure.get_or_insert(index);
+        }
+        *match ended {
+            ItemOutcome::Ok => &mut self.counts.succeeded,
+            ItemOutcome::Failed => &mut self.counts.failed,
+            ItemOutcome::TimedOut => &mut self.counts.timed_out,
+            ItemOutcome::Panicked => &mut self.counts.panicked,
+            ItemOutcome::Rejected => &mut self.counts.rejected,
+            ItemOutcome::Cancelled => &mut self.counts.cancelled,
+            ItemOutcome::NotStarted => &mut self.counts.not_started,
+        } += 1;
+    }
+
+    #[cold]
     fn check_policy(&mut self) {
         if self.stop.is_none()
             && let Some(reason) = self.policy.verdict(&self.counts, self.open())
@@ -441,6 +499,9 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             return;
         }
         self.stop = Some(reason);
+        if let Some(backlog) = &self.backlog {
+            backlog.refuse();
+        }
         self.wake_waiter();
         self.wake_consumer();
     }
@@ -466,7 +527,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         parked.extend(self.returned.drain(..));
         let (least, most) = self.source_hint();
         let left = if most == Some(least) { least } else { 0 };
-        let left = left + self.backlog.as_ref().map_or(0, Backlog::close);
+        let left = left.saturating_add(self.backlog.as_ref().map_or(0, Backlog::close));
         for pulled in &parked {
             self.never_ran(pulled.index, ItemError::NotStarted(reason.clone()));
         }
@@ -474,18 +535,25 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             if let Some(cells) = &self.cells {
                 cells.items_not_started(ItemOutcome::NotStarted, left as u64);
             }
-            self.counts.not_started += left;
-            self.shelf.put_rest(self.pulled..self.pulled + left, &reason);
-            self.pulled += left;
+            self.counts.not_started = self.counts.not_started.saturating_add(left);
+            let end = self.pulled.saturating_add(left);
+            self.shelf.put_rest(self.pulled..end, &reason);
+            self.pulled = end;
         }
         (reason, (parked, self.source.take()))
     }
 
     /// The next outcome to deliver, if there is one; makes room for another item.
+    #[inline]
     pub(super) fn deliver(&mut self) -> Option<Outcome<T, E>> {
         let outcome = self.shelf.take()?;
         self.wake_waiter();
         Some(outcome)
+    }
+
+    /// The values, by index.
+    pub(super) fn take_values(&mut self) -> Vec<T> {
+        self.shelf.take_values()
     }
 
     /// All outcomes by index.
@@ -535,13 +603,16 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
 
 /// The value of the metric label.
 fn label<T, E>(result: &Result<T, ItemError<E>>) -> ItemOutcome {
-    match result {
-        Ok(_) => ItemOutcome::Ok,
-        Err(ItemError::Failed(_)) => ItemOutcome::Failed,
-        Err(ItemError::TimedOut) => ItemOutcome::TimedOut,
-        Err(ItemError::Cancelled(_)) => ItemOutcome::Cancelled,
-        Err(ItemError::NotStarted(_)) => ItemOutcome::NotStarted,
-        Err(ItemError::Panicked(_)) => ItemOutcome::Panicked,
-        Err(ItemError::Rejected(_)) => ItemOutcome::Rejected,
+    result.as_ref().map_or_else(label_of, |_| ItemOutcome::Ok)
+}
+
+const fn label_of<E>(error: &ItemError<E>) -> ItemOutcome {
+    match error {
+        ItemError::Failed(_) => ItemOutcome::Failed,
+        ItemError::TimedOut => ItemOutcome::TimedOut,
+        ItemError::Cancelled(_) => ItemOutcome::Cancelled,
+        ItemError::NotStarted(_) => ItemOutcome::NotStarted,
+        ItemError::Panicked(_) => ItemOutcome::Panicked,
+        ItemError::Rejected(_) => ItemOutcome::Rejected,
     }
 }

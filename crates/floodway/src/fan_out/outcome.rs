@@ -46,7 +46,14 @@ pub enum ItemError<E> {
     /// Its future, or the function that makes it, panicked.
     Panicked(Panic),
     /// A limiter will never admit it: it is closed, or the item is too heavy for it.
-    Rejected(Rejected),
+    Rejected(Box<Rejected>),
+}
+
+impl<E> From<Rejected> for ItemError<E> {
+    /// Boxed, because a rejection is rare and larger than the rest.
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(Box::new(rejected))
+    }
 }
 
 impl<E> ItemError<E> {
@@ -87,7 +94,7 @@ impl<E: std::error::Error + 'static> std::error::Error for ItemError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Failed(error) => Some(error),
-            Self::Rejected(rejected) => Some(rejected),
+            Self::Rejected(rejected) => Some(&**rejected),
             _ => None,
         }
     }

@@ -93,6 +93,13 @@ pub enum StopReason {
     RuntimeGone,
 }
 
+impl StopReason {
+    /// The policy got what it asked for.
+    pub(super) const fn is_success(&self) -> bool {
+        matches!(self, Self::Completed | Self::Enough)
+    }
+}
+
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -143,6 +150,15 @@ impl Counts {
 }
 
 impl ErrorPolicy {
+    /// Whether an item that ended this way may be the last.
+    pub(super) const fn may_stop_after(&self, success: bool) -> bool {
+        match self {
+            Self::CollectAll => false,
+            Self::FailFast | Self::Tolerate(_) => !success,
+            Self::FirstOk(_) | Self::Quorum(_) => true,
+        }
+    }
+
     /// Whether these counts end the fan-out; `open` items may still succeed, if that is known.
     pub(super) fn verdict(&self, counts: &Counts, open: Option<u64>) -> Option<StopReason> {
         match *self {

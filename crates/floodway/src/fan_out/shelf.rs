@@ -19,15 +19,18 @@ enum Order<T, E> {
 }
 
 impl<T, E> Shelf<T, E> {
-    pub(super) fn new(ordered: bool, expected: usize) -> Self {
-        // A source may announce more than there is memory for.
-        let expected = expected.min(1 << 16);
-        let order = if ordered {
-            Order::OfIndex(VecDeque::new())
-        } else {
-            Order::OfEnd(VecDeque::with_capacity(expected))
-        };
+    pub(super) const fn new(ordered: bool) -> Self {
+        let order =
+            if ordered { Order::OfIndex(VecDeque::new()) } else { Order::OfEnd(VecDeque::new()) };
         Self { order, delivered: 0, rest: None }
+    }
+
+    /// So many outcomes are expected.
+    pub(super) fn reserve(&mut self, expected: usize) {
+        if let Order::OfEnd(queue) = &mut self.order {
+            // A source may announce more than there is memory for.
+            queue.reserve_exact(expected.min(1 << 16));
+        }
     }
 
     pub(super) const fn is_ordered(&self) -> bool {
@@ -79,20 +82,32 @@ impl<T, E> Shelf<T, E> {
         Some(outcome)
     }
 
+    /// The values alone, by index.
+    pub(super) fn take_values(&mut self) -> Vec<T> {
+        self.rest = None;
+        self.take_all().into_iter().filter_map(|outcome| outcome.result.ok()).collect()
+    }
+
     /// Everything, by index.
     pub(super) fn take_all(&mut self) -> Vec<Outcome<T, E>> {
         let mut all: Vec<_> = match &mut self.order {
             Order::OfEnd(queue) => std::mem::take(queue).into(),
             Order::OfIndex(places) => std::mem::take(places).into_iter().flatten().collect(),
         };
-        all.sort_unstable_by_key(|outcome| outcome.index);
+        if !all.is_sorted_by_key(|outcome| outcome.index) {
+            all.sort_unstable_by_key(|outcome| outcome.index);
+        }
         if let Some((indices, stop)) = self.rest.take() {
-            all.extend(indices.map(|index| not_started(index, &stop)));
+            all.extend(indices.take(MOST_NOT_STARTED).map(|index| not_started(index, &stop)));
         }
         self.delivered += all.len();
         all
     }
 }
+
+/// How many outcomes of items that never ran are made at once: a source may be longer than there is
+/// memory for the outcomes.
+const MOST_NOT_STARTED: usize = 1 << 24;
 
 fn not_started<T, E>(index: usize, stop: &StopReason) -> Outcome<T, E> {
     let result = Err(ItemError::NotStarted(stop.clone()));

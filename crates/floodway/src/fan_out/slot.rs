@@ -15,13 +15,14 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    thread,
     time::Duration,
 };
 
 use tokio::time::Instant;
 
 use super::{
-    ItemError, StopReason, Timing,
+    ItemError, Outcome, StopReason, Timing,
     admission::{Admission, Permits},
     attempts::Attempts,
     cells::Cells,
@@ -69,11 +70,13 @@ impl<A> Setting<A> {
 }
 
 /// Runs one item at a time.
-pub(super) struct Slot<I, K, Fut> {
+pub(super) struct Slot<I, K, Fut, E> {
     first: Attempt<Fut>,
     /// Boxed, because few items are hedged.
     rival: Option<Box<Attempt<Fut>>>,
     job: Option<Job<I, K>>,
+    /// Why the last attempt failed, while another one is to follow.
+    last: Option<ItemError<E>>,
 }
 
 struct Attempt<Fut> {
@@ -82,17 +85,22 @@ struct Attempt<Fut> {
     permits: Permits,
 }
 
-struct Job<I, K> {
+/// What the outcome of an item says beside its result.
+struct Head<K> {
     index: usize,
     key: Option<K>,
-    weight: u32,
     since: u64,
-    /// For another attempt.
-    kept: Option<I>,
-    attempts: u32,
-    phase: Phase,
     /// When it was first started.
     started: u64,
+    attempts: u32,
+}
+
+struct Job<I, K> {
+    head: Head<K>,
+    weight: u32,
+    /// For another attempt.
+    kept: Option<I>,
+    phase: Phase,
     /// When the attempt has taken too long, and when a rival is started, in nanoseconds since the
     /// origin of the timers. Set when the attempt first waits: most that do not wait are spared a
     /// reading of that clock.
@@ -116,17 +124,42 @@ pub(super) enum Look<T, E> {
     Done(Result<T, ItemError<E>>),
 }
 
+/// What starting an item gave.
+pub(super) enum Started<K, T, E> {
+    /// It waits.
+    Waits,
+    /// It ended at once; the slot is free.
+    Done(Done<K, T, E>),
+    /// As after any other look.
+    Looked(Look<T, E>),
+}
+
+/// An item that ended, before it is known when.
+pub(super) struct Done<K, T, E> {
+    head: Head<K>,
+    result: Result<T, ItemError<E>>,
+}
+
+impl<K, T, E> Done<K, T, E> {
+    #[inline]
+    pub(super) fn at(self, now: u64) -> Finished<K, T, E> {
+        let Self { head: Head { index, key, attempts, since, started }, result } = self;
+        // Splitting nanoseconds into seconds is a division each.
+        let timing = if now == 0 {
+            Timing::default()
+        } else {
+            Timing {
+                queued: Duration::from_nanos(started.saturating_sub(since)),
+                running: Duration::from_nanos(now.saturating_sub(started)),
+            }
+        };
+        Finished { key, outcome: Outcome { index, result, timing, attempts } }
+    }
+}
+
 impl<Fut> Attempt<Fut> {
     const fn new() -> Self {
         Self { future: None, permits: Permits::None }
-    }
-
-    fn set(&mut self, future: Fut, permits: Permits) {
-        self.permits = permits;
-        match &mut self.future {
-            Some(place) => place.as_mut().set(Some(future)),
-            None => self.future = Some(Box::pin(Some(future))),
-        }
     }
 
     fn is_set(&self) -> bool {
@@ -148,6 +181,34 @@ impl<Fut, T, E> Attempt<Fut>
 where
     Fut: Future<Output = Result<T, E>>,
 {
+    /// Makes a future and polls it for the first time. Most that never wait end here, so all of it
+    /// happens under one `catch_unwind`.
+    #[inline]
+    fn begin(
+        &mut self,
+        make: impl FnOnce() -> Fut,
+        permits: Permits,
+        context: &mut Context<'_>,
+        load_of_failures: Load,
+    ) -> Poll<Result<T, ItemError<E>>> {
+        self.permits = permits;
+        let Self { future, permits } = self;
+        let begin = || {
+            permits.within(|| {
+                let place = match future {
+                    Some(place) => {
+                        place.as_mut().set(Some(make()));
+                        place
+                    }
+                    None => future.insert(Box::pin(Some(make()))),
+                };
+                poll_place(place, context)
+            })
+        };
+        let caught = catch_unwind(AssertUnwindSafe(begin));
+        self.polled(caught, load_of_failures)
+    }
+
     /// Polls the future; it is gone once there is a result.
     #[inline]
     fn poll(
@@ -156,37 +217,64 @@ where
         load_of_failures: Load,
     ) -> Poll<Result<T, ItemError<E>>> {
         let Self { future, permits } = self;
-        let Some(future) = future.as_mut().and_then(|place| place.as_mut().as_pin_mut()) else {
+        let Some(place) = future else {
             return Poll::Pending;
         };
-        let poll = || permits.within(|| future.poll(context));
-        let (result, load) = match catch_unwind(AssertUnwindSafe(poll)) {
+        let poll = || permits.within(|| poll_place(place, context));
+        let caught = catch_unwind(AssertUnwindSafe(poll));
+        self.polled(caught, load_of_failures)
+    }
+
+    #[inline]
+    fn polled(
+        &mut self,
+        caught: thread::Result<Poll<Result<T, E>>>,
+        load_of_failures: Load,
+    ) -> Poll<Result<T, ItemError<E>>> {
+        let (result, load) = match caught {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Ok(value))) => (Ok(value), Load::Success),
             Ok(Poll::Ready(Err(error))) => (Err(ItemError::Failed(error)), load_of_failures),
-            Err(payload) => (Err(ItemError::Panicked(Panic::new(payload))), Load::Ignore),
+            Err(payload) => {
+                // What panics when it is dropped has panicked already.
+                let _ = self.clear(Load::Ignore);
+                (Err(ItemError::Panicked(Panic::new(payload))), Load::Ignore)
+            }
         };
-        let dropped = self.clear(load);
-        Poll::Ready(match dropped {
-            Ok(()) => result,
-            Err(panic) => Err(ItemError::Panicked(panic)),
-        })
+        self.permits.complete(load);
+        Poll::Ready(result)
     }
 }
 
-impl<I, K, Fut, T, E> Slot<I, K, Fut>
+/// Polls what the place holds, and drops it once it has a result.
+#[inline]
+fn poll_place<Fut: Future>(
+    place: &mut Pin<Box<Option<Fut>>>,
+    context: &mut Context<'_>,
+) -> Poll<Fut::Output> {
+    let Some(future) = place.as_mut().as_pin_mut() else {
+        return Poll::Pending;
+    };
+    let poll = future.poll(context);
+    if poll.is_ready() {
+        place.as_mut().set(None);
+    }
+    poll
+}
+
+impl<I, K, Fut, T, E> Slot<I, K, Fut, E>
 where
     Fut: Future<Output = Result<T, E>>,
 {
     pub(super) const fn new() -> Self {
-        Self { first: Attempt::new(), rival: None, job: None }
+        Self { first: Attempt::new(), rival: None, job: None, last: None }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
         self.job.is_none()
     }
 
-    /// Begins an item; the first look at it has to follow.
+    /// Begins an item and looks at it for the first time.
     #[inline]
     pub(super) fn start<A: Attempts<I, E>>(
         &mut self,
@@ -194,48 +282,38 @@ where
         permits: Permits,
         setting: &Setting<A>,
         call: &mut impl FnMut(I) -> Fut,
+        context: &mut Context<'_>,
         now: u64,
-    ) -> Result<(), ItemError<E>> {
+    ) -> Started<K, T, E> {
         let Pulled { index, item, key, weight, since } = pulled;
-        let kept = if A::MANY { setting.attempts.keep(&item) } else { None };
-        self.job = Some(Job {
-            index,
-            key,
-            weight,
-            since,
-            kept,
-            attempts: 0,
-            phase: Phase::Running,
-            started: now,
-            timeout_at: NEVER,
-            rival_at: NEVER,
-            armed: false,
-        });
-        self.attempt(item, permits, setting, call)
-    }
-
-    /// Makes the future of an attempt.
-    #[inline]
-    fn attempt<A: Attempts<I, E>>(
-        &mut self,
-        item: I,
-        mut permits: Permits,
-        setting: &Setting<A>,
-        call: &mut impl FnMut(I) -> Fut,
-    ) -> Result<(), ItemError<E>> {
-        let Some(job) = &mut self.job else {
-            return Ok(());
-        };
-        job.attempts += 1;
-        job.phase = Phase::Running;
-        (job.timeout_at, job.rival_at, job.armed) = (NEVER, NEVER, !setting.is_timing(A::MANY));
-        let make = || permits.within(|| call(item));
-        match catch_unwind(AssertUnwindSafe(make)) {
-            Ok(future) => {
-                self.first.set(future, permits);
-                Ok(())
+        let kept = if A::MANY { keep(|| setting.attempts.keep(&item)) } else { Ok(None) };
+        let head = Head { index, key, since, started: now, attempts: 1 };
+        let kept = match kept {
+            Ok(kept) => kept,
+            Err(panic) => {
+                return Started::Done(Done { head, result: Err(ItemError::Panicked(panic)) });
             }
-            Err(payload) => Err(ItemError::Panicked(Panic::new(payload))),
+        };
+        let look = self.first.begin(|| call(item), permits, context, setting.load_of_failures);
+        match look {
+            // Most items that never wait end here, without ever having been written down.
+            Poll::Ready(result) if !A::MANY => Started::Done(Done { head, result }),
+            look => {
+                let armed = !setting.is_timing(A::MANY);
+                self.job = Some(Job {
+                    head,
+                    weight,
+                    kept,
+                    phase: Phase::Running,
+                    timeout_at: NEVER,
+                    rival_at: NEVER,
+                    armed,
+                });
+                match look {
+                    Poll::Pending => Started::Waits,
+                    Poll::Ready(result) => Started::Looked(self.resolve(result, false, setting)),
+                }
+            }
         }
     }
 
@@ -245,18 +323,29 @@ where
         permits: Permits,
         setting: &Setting<A>,
         call: &mut impl FnMut(I) -> Fut,
-    ) -> Result<(), ItemError<E>> {
+        context: &mut Context<'_>,
+    ) -> Look<T, E> {
         let Some(job) = &mut self.job else {
-            return Ok(());
+            return Look::Pending;
         };
         let Some(item) = job.kept.take() else {
-            return Ok(());
+            return Look::Pending;
         };
-        job.kept = setting.attempts.keep(&item);
+        match keep(|| setting.attempts.keep_again(&item)) {
+            Ok(kept) => job.kept = kept,
+            Err(panic) => return Look::Done(Err(ItemError::Panicked(panic))),
+        }
+        self.last = None;
+        job.head.attempts += 1;
+        job.phase = Phase::Running;
+        (job.timeout_at, job.rival_at, job.armed) = (NEVER, NEVER, false);
         if let Some(cells) = &setting.cells {
             cells.retried();
         }
-        self.attempt(item, permits, setting, call)
+        match self.first.begin(|| call(item), permits, context, setting.load_of_failures) {
+            Poll::Pending => Look::Pending,
+            Poll::Ready(result) => self.resolve(result, false, setting),
+        }
     }
 
     pub(super) fn weight(&self) -> u32 {
@@ -323,14 +412,17 @@ where
         if job.kept.is_none() {
             return Look::Done(result);
         }
-        match setting.attempts.retry(job.attempts, error) {
-            Some(backoff) => {
+        let retry = || setting.attempts.retry(job.head.attempts, error);
+        match catch_unwind(AssertUnwindSafe(retry)) {
+            Err(payload) => Look::Done(Err(ItemError::Panicked(Panic::new(payload)))),
+            Ok(Some(backoff)) => {
                 let until = setting.ticks().saturating_add(nanos(backoff));
                 job.phase = Phase::Waiting { until };
                 (job.timeout_at, job.rival_at) = (NEVER, NEVER);
+                self.last = result.err();
                 Look::Pending
             }
-            None => Look::Done(result),
+            Ok(None) => Look::Done(result),
         }
     }
 
@@ -386,8 +478,7 @@ where
             }
             Phase::Running if job.rival_at <= now => {
                 job.rival_at = NEVER;
-                self.start_rival(setting, call);
-                self.look(setting, context)
+                self.start_rival(setting, call, context)
             }
             _ => Look::Pending,
         }
@@ -398,38 +489,36 @@ where
         &mut self,
         setting: &Setting<A>,
         call: &mut impl FnMut(I) -> Fut,
-    ) {
+        context: &mut Context<'_>,
+    ) -> Look<T, E> {
         let Some(job) = &mut self.job else {
-            return;
+            return Look::Pending;
         };
         let Some(item) = job.kept.take() else {
-            return;
+            return Look::Pending;
         };
-        job.kept = setting.attempts.keep(&item);
-        let Some(mut permits) = setting.admission.try_admit(job.weight) else {
-            return;
+        // Without a copy there is no rival, and no further attempt.
+        job.kept = keep(|| setting.attempts.keep_again(&item)).unwrap_or(None);
+        let Some(permits) = setting.admission.try_admit(job.weight) else {
+            return Look::Pending;
         };
         if !setting.attempts.withdraw() {
-            return;
+            return Look::Pending;
         }
-        job.attempts += 1;
-        // A rival that cannot be made changes nothing for the first.
-        if let Ok(future) = catch_unwind(AssertUnwindSafe(|| permits.within(|| call(item)))) {
-            self.rival.get_or_insert_with(|| Box::new(Attempt::new())).set(future, permits);
+        job.head.attempts += 1;
+        let rival = self.rival.get_or_insert_with(|| Box::new(Attempt::new()));
+        match rival.begin(|| call(item), permits, context, setting.load_of_failures) {
+            Poll::Pending => Look::Pending,
+            Poll::Ready(result) => self.resolve(result, true, setting),
         }
     }
 }
 
 /// What needs no future to be polled.
-impl<I, K, Fut> Slot<I, K, Fut> {
+impl<I, K, Fut, E> Slot<I, K, Fut, E> {
     /// An attempt runs, as opposed to a wait for the next one.
     pub(super) fn runs(&self) -> bool {
         self.job.as_ref().is_some_and(|job| job.phase == Phase::Running)
-    }
-
-    /// Drops what runs, so that its item can be finished.
-    pub(super) fn drop_attempts(&mut self) -> Result<(), Panic> {
-        self.clear(Load::Ignore)
     }
 
     /// Drops what runs and gives its permits back.
@@ -440,31 +529,31 @@ impl<I, K, Fut> Slot<I, K, Fut> {
     }
 
     /// Drops what runs, if something does; its item ends as cancelled, unless dropping it panics.
-    pub(super) fn abandon<T, E>(
-        &mut self,
-        reason: StopReason,
-        now: u64,
-    ) -> Option<Finished<K, T, E>> {
+    pub(super) fn abandon<T>(&mut self, reason: StopReason, now: u64) -> Option<Finished<K, T, E>> {
         self.job.as_ref()?;
         let dropped = self.clear(Load::Ignore);
-        let error = dropped.map_or_else(ItemError::Panicked, |()| ItemError::Cancelled(reason));
+        // Between two attempts nothing was cancelled: the last one failed.
+        let last = self.last.take();
+        let cancelled = || last.unwrap_or(ItemError::Cancelled(reason));
+        let error = dropped.map_or_else(ItemError::Panicked, |()| cancelled());
         self.finish(Err(error), now)
     }
 
     /// Takes the item out with its result.
     #[inline]
-    pub(super) fn finish<T, E>(
+    pub(super) fn finish<T>(
         &mut self,
         result: Result<T, ItemError<E>>,
         now: u64,
     ) -> Option<Finished<K, T, E>> {
-        let Job { index, key, attempts, since, started, .. } = self.job.take()?;
-        let timing = Timing {
-            queued: Duration::from_nanos(started.saturating_sub(since)),
-            running: Duration::from_nanos(now.saturating_sub(started)),
-        };
-        Some(Finished { index, key, result, timing, attempts })
+        let head = self.job.take()?.head;
+        Some(Done { head, result }.at(now))
     }
+}
+
+/// Copies an item, which is foreign code.
+fn keep<I>(copy: impl FnOnce() -> Option<I>) -> Result<Option<I>, Panic> {
+    catch_unwind(AssertUnwindSafe(copy)).map_err(Panic::new)
 }
 
 fn nanos(duration: Duration) -> u64 {

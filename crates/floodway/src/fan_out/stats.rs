@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use floodway_control::sizing::Parallelism;
 
-use super::policy::Counts;
+use super::{Outcome, policy::Counts};
 
 /// How a fan-out went.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,8 @@ pub struct Stats {
     pub width: usize,
     /// How many were allowed to, at the end.
     pub concurrency: usize,
+    /// How often items were handed to run: as many as ran, or chunks of them.
+    pub chunks: u64,
     /// Attempts beyond the first of each item.
     pub extra_attempts: u64,
     /// The index of the item that failed first, by the time of its end.
@@ -31,6 +33,13 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Items that ended per second; 0 with [`untimed`](super::FanOut::untimed).
+    #[must_use]
+    pub fn rate(&self) -> f64 {
+        let seconds = self.duration.as_secs_f64();
+        if seconds > 0.0 { self.counts.total() as f64 / seconds } else { 0.0 }
+    }
+
     /// What the durations say about parallelism: how many items ran at a time on average, which
     /// share of the work was serial, and what a larger concurrency would give.
     ///
@@ -54,6 +63,7 @@ pub(super) struct Meter {
     /// Since when at most one item runs.
     alone_since: Option<u64>,
     width: usize,
+    chunks: u64,
     done: usize,
     extra_attempts: u64,
     halfway: Halfway,
@@ -67,6 +77,7 @@ impl Meter {
             alone: 0,
             alone_since: Some(now),
             width: 0,
+            chunks: 0,
             done: 0,
             extra_attempts: 0,
             halfway: Halfway::new(),
@@ -81,6 +92,7 @@ impl Meter {
     #[inline]
     pub(super) fn started(&mut self, running: usize, now: u64) {
         self.width = self.width.max(running);
+        self.chunks += 1;
         if running == 2
             && let Some(since) = self.alone_since.take()
         {
@@ -97,10 +109,14 @@ impl Meter {
     }
 
     #[inline]
-    pub(super) fn done(&mut self, running: Duration, attempts: u32, now: u64) {
-        self.busy += running.as_nanos() as u64;
+    pub(super) fn done<T, E>(&mut self, outcome: &Outcome<T, E>, now: u64) {
+        self.extra_attempts += u64::from(outcome.attempts.saturating_sub(1));
+        // Nothing is timed.
+        if now == 0 {
+            return;
+        }
         self.done += 1;
-        self.extra_attempts += u64::from(attempts.saturating_sub(1));
+        self.busy += outcome.timing.running.as_nanos() as u64;
         self.halfway.record(self.done, now);
     }
 
@@ -115,6 +131,7 @@ impl Meter {
             straggling: Duration::from_nanos(now.saturating_sub(median)),
             width: self.width,
             concurrency,
+            chunks: self.chunks,
             extra_attempts: self.extra_attempts,
             first_failure: None,
         }

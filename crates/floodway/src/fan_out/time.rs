@@ -1,6 +1,7 @@
 //! The clocks that end a fan-out, and the one timer of a slot or a set of them.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -87,11 +88,13 @@ impl Stopper {
 
     /// Why to stop now, if there is a reason.
     pub(super) fn poll_stop(&mut self, context: &mut Context<'_>) -> Option<StopReason> {
-        if let Some(cancelled) = &mut self.cancelled
-            && cancelled.as_mut().poll(context).is_ready()
-        {
-            self.cancelled = None;
-            return Some(StopReason::Cancelled);
+        if let Some(cancelled) = &mut self.cancelled {
+            // One that panics cannot say any more when to stop: better now than never.
+            let poll = AssertUnwindSafe(|| cancelled.as_mut().poll(context).is_ready());
+            if catch_unwind(poll).unwrap_or(true) {
+                self.cancelled = None;
+                return Some(StopReason::Cancelled);
+            }
         }
         if let Some(deadline) = &mut self.deadline
             && deadline.as_mut().poll(context).is_ready()

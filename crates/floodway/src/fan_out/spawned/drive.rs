@@ -3,11 +3,11 @@
 use std::{
     fmt,
     sync::{Arc, OnceLock, Weak},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use floodway_control::Chunking;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::coop::poll_proceed};
 
 use super::{
     super::{
@@ -124,10 +124,14 @@ where
     fn poll_progress(&mut self, _: &mut Context<'_>) {}
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome<T, E>>> {
+        // Each outcome uses up some of the budget of the task, so that a consumer that never waits
+        // does not keep its thread for itself.
+        let budget = ready!(poll_proceed(context));
         self.begin(None);
         if let Some(shared) = &self.shared {
             let outcome = shared.state().ledger.deliver();
             if outcome.is_some() {
+                budget.made_progress();
                 return Poll::Ready(outcome);
             }
         }
@@ -135,7 +139,10 @@ where
         // Registered by now: whatever came in between is seen here.
         match self.shared.as_ref().and_then(|shared| shared.state().ledger.deliver()) {
             None if !over => Poll::Pending,
-            outcome => Poll::Ready(outcome),
+            outcome => {
+                budget.made_progress();
+                Poll::Ready(outcome)
+            }
         }
     }
 
@@ -146,6 +153,16 @@ where
         let (stop, stats) = self.ending.clone().expect("it has ended");
         let outcomes = self.shared.as_ref().map(|shared| shared.state().ledger.take_all());
         Poll::Ready(Report { outcomes: outcomes.unwrap_or_default(), stop, stats })
+    }
+
+    fn poll_values(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<T>, Report<T, E>>> {
+        ready!(self.poll_over(context));
+        match (&self.ending, &self.shared) {
+            (Some((stop, _)), Some(shared)) if stop.is_success() => {
+                Poll::Ready(Ok(shared.state().ledger.take_values()))
+            }
+            _ => self.poll_report(context).map(Err),
+        }
     }
 
     fn ending(&self) -> Option<(StopReason, Stats)> {

@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
@@ -18,7 +18,7 @@ use tracing::{Instrument, Span};
 
 use super::{
     super::{
-        OnStop, Progress, StopReason,
+        ErrorPolicy, OnStop, Progress, StopReason,
         admission::Permits,
         attempts::Attempts,
         classes::Classes,
@@ -43,8 +43,13 @@ pub(super) struct Shared<S: Source, O, C: Classes<S::Item>, A, T, E> {
     pub(super) operate: O,
     pub(super) setting: Setting<A>,
     on_stop: OnStop,
+    pub(super) policy: ErrorPolicy,
     /// What runs has to go now. Set after the stop.
     aborting: AtomicBool,
+    /// Nothing is started any more. Set once a lock is released under which it was stopped.
+    stopping: AtomicBool,
+    /// Something was pushed while somebody had the lock.
+    pushed: AtomicBool,
     pub(super) latch: Arc<Latch>,
     pub(super) runtime: Handle,
     pub(super) span: Span,
@@ -79,6 +84,7 @@ where
     /// Begins: somebody watches the clocks from here on, if there are any.
     pub(super) fn new(parts: Parts<S, O, C, A, T, E>, runtime: Handle) -> Arc<Self> {
         let Parts { ledger, call, setting, stopper, span, chunking, on_stop } = parts;
+        let policy = ledger.policy();
         let workers = NonZeroUsize::new(ledger.bounds.concurrency).unwrap_or(NonZeroUsize::MIN);
         // Permits are for one item, so items that need them run by themselves.
         let chunks = chunking != floodway_control::Chunking::Off
@@ -98,7 +104,10 @@ where
             operate: call,
             setting,
             on_stop,
+            policy,
             aborting: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            pushed: AtomicBool::new(false),
             latch: Arc::new(Latch::default()),
             runtime,
             span,
@@ -114,7 +123,15 @@ where
     }
 
     pub(super) fn state(&self) -> Locked<'_, S, C, T, E> {
-        Locked(Some(self.state.lock().unwrap_or_else(PoisonError::into_inner)))
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { state: Some(state), stopping: &self.stopping }
+    }
+
+    /// Whether nothing is started any more.
+    #[inline]
+    pub(super) fn is_stopping(&self) -> bool {
+        // Relaxed: a hint to look at the books soon.
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// Whether what runs has to go now.
@@ -150,9 +167,40 @@ where
 
     /// Adds a worker if there is, or may be, something for it to do.
     pub(super) fn grow(self: &Arc<Self>) {
+        self.pushed.store(false, Ordering::Relaxed);
         let worker = self.hire(&mut self.state());
         if let Some(worker) = worker {
             self.launch(worker);
+        }
+    }
+
+    /// Somebody has pushed: perhaps from within the source or a key function, under the lock. Then
+    /// whoever has the lock looks after releasing it.
+    fn look_for_pushed(self: &Arc<Self>) {
+        // SeqCst, like the exchange in `after_pull`: either the flag is seen there, or the lock is
+        // free here.
+        self.pushed.store(true, Ordering::SeqCst);
+        let state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let mut state = Locked { state: Some(state), stopping: &self.stopping };
+        state.ledger.wake_waiter();
+        let worker = self.hire(&mut state);
+        drop(state);
+        self.pushed.store(false, Ordering::Relaxed);
+        if let Some(worker) = worker {
+            self.launch(worker);
+        }
+    }
+
+    /// To be called after a lock under which foreign code may have pushed, or others while it was
+    /// held.
+    #[inline]
+    pub(super) fn after_pull(self: &Arc<Self>) {
+        if self.pushed.load(Ordering::SeqCst) && self.pushed.swap(false, Ordering::SeqCst) {
+            self.look_for_pushed();
         }
     }
 
@@ -193,6 +241,15 @@ where
             admitting.as_mut().poll(context).map(Some)
         });
         permits.await
+    }
+
+    /// Permits for another attempt; `None` if the fan-out stopped meanwhile.
+    pub(super) async fn admit_again(&self, weight: u32) -> Option<Result<Permits, Rejected>> {
+        if let Some(permits) = self.setting.admission.try_admit(weight) {
+            return Some(Ok(permits));
+        }
+        let _turn = self.gate.lock().await;
+        self.admit(weight).await
     }
 
     /// Nothing new is started, and what runs is dropped or may go on, as was asked for.
@@ -243,24 +300,25 @@ impl<S: Source, O, C: Classes<S::Item>, A, T, E> Drop for Shared<S, O, C, A, T, 
 
 /// The locked state. Whoever was to be told something meanwhile is woken after the lock is
 /// released, because wakers are foreign code.
-pub(super) struct Locked<'a, S: Source, C: Classes<S::Item>, T, E>(
+pub(super) struct Locked<'a, S: Source, C: Classes<S::Item>, T, E> {
     /// Taken by `drop`.
-    Option<MutexGuard<'a, State<S, C, T, E>>>,
-);
+    state: Option<MutexGuard<'a, State<S, C, T, E>>>,
+    stopping: &'a AtomicBool,
+}
 
 impl<S: Source, C: Classes<S::Item>, T, E> std::ops::Deref for Locked<'_, S, C, T, E> {
     type Target = State<S, C, T, E>;
 
     #[inline]
     fn deref(&self) -> &Self::Target {
-        self.0.as_ref().expect("locked until dropped")
+        self.state.as_ref().expect("locked until dropped")
     }
 }
 
 impl<S: Source, C: Classes<S::Item>, T, E> std::ops::DerefMut for Locked<'_, S, C, T, E> {
     #[inline]
     fn deref_mut(&mut self) -> &mut Self::Target {
-        self.0.as_mut().expect("locked until dropped")
+        self.state.as_mut().expect("locked until dropped")
     }
 }
 
@@ -268,8 +326,11 @@ impl<S: Source, C: Classes<S::Item>, T, E> std::ops::DerefMut for Locked<'_, S, 
 impl<S: Source, C: Classes<S::Item>, T, E> Drop for Locked<'_, S, C, T, E> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(mut state) = self.0.take() {
+        if let Some(mut state) = self.state.take() {
             let due = state.ledger.take_due();
+            if state.ledger.stopped().is_some() {
+                self.stopping.store(true, Ordering::Relaxed);
+            }
             drop(state);
             due.into_iter().flatten().for_each(Waker::wake);
         }
@@ -317,8 +378,7 @@ where
 
     fn wake_by_ref(self: &Arc<Self>) {
         if let Some(shared) = self.0.upgrade() {
-            shared.state().ledger.wake_waiter();
-            shared.grow();
+            shared.look_for_pushed();
         }
     }
 }
@@ -356,9 +416,15 @@ where
             let Some(reason) = self.stopper.poll_stop(context) else {
                 return Poll::Pending;
             };
-            shared.state().ledger.stop(reason);
+            let mut state = shared.state();
+            state.ledger.stop(reason);
+            let over = state.ledger.is_over();
+            drop(state);
             if shared.on_stop == OnStop::Abort {
                 shared.abort();
+            }
+            if over {
+                return Poll::Ready(());
             }
         }
         if shared.on_stop == OnStop::Abort {
@@ -423,6 +489,11 @@ where
             let mut state = shared.state();
             state.ledger.wake_waiter();
             state.ledger.wake_consumer();
+            let supervisor = state.supervisor.take();
+            drop(state);
+            if let Some(supervisor) = supervisor {
+                supervisor.wake();
+            }
         }
     }
 }

@@ -4,12 +4,12 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 use floodway_control::Chunk;
-use tokio::task::coop::consume_budget;
+use tokio::task::coop::{consume_budget, poll_proceed};
 
 use super::{
     super::{
@@ -20,7 +20,7 @@ use super::{
         engine::observe,
         latch::Held,
         ledger::{Finished, Next, Pulled},
-        slot::{Look, Slot},
+        slot::{Look, Slot, Started},
         source::Source,
         time::Timer,
     },
@@ -46,11 +46,13 @@ where
     /// Dropped before `_held`: the end of the fan-out has the last reference.
     shared: Arc<Shared<S, O, C, A, T, E>>,
     place: usize,
-    slot: Slot<S::Item, C::Key, O::Future>,
+    slot: Slot<S::Item, C::Key, O::Future, E>,
     /// What was pulled and not started.
     batch: VecDeque<Pulled<S::Item, C::Key>>,
     /// What ended and is not in the books.
     done: Vec<Finished<C::Key, T, E>>,
+    /// It has nothing more to do; otherwise it is dropped in the middle, with its runtime.
+    goes_home: bool,
     /// The ledger counts this worker among those that run something.
     running: bool,
     idle: bool,
@@ -58,6 +60,14 @@ where
     /// When the chunk began, and when the last of its items ended.
     began: u64,
     now: u64,
+    /// After how many items of the chunk the clock is read again.
+    look_at: usize,
+    /// The rest of the chunk has to wait until the policy has heard of what ended.
+    cut: bool,
+    /// For the item that is started next.
+    permits: Permits,
+    /// For another attempt of the item that runs, or why there are none.
+    resuming: Option<Result<Permits, Rejected>>,
     timer: Timer,
     task: Option<Waker>,
     _held: Held,
@@ -81,34 +91,86 @@ where
             slot: Slot::new(),
             batch: VecDeque::new(),
             done: Vec::new(),
+            goes_home: false,
             running: false,
             idle: false,
             chunk: Chunk { items: std::num::NonZeroUsize::MIN, slice: None },
             began: now,
             now,
+            look_at: 1,
+            cut: false,
+            permits: Permits::None,
+            resuming: None,
             timer: Timer::default(),
             task: None,
             _held: held,
         }
     }
 
-    pub(super) async fn work(mut self) {
-        while let Some(permits) = self.next().await {
-            self.run_chunk(permits).await;
-        }
+    pub(super) async fn work(self) {
+        self.work_from(false).await;
     }
 
     /// The same, but waits once as soon as a second worker pays, or it has taken long enough.
-    pub(super) async fn work_inline_first(mut self) {
+    pub(super) async fn work_inline_first(self) {
+        self.work_from(true).await;
+    }
+
+    async fn work_from(mut self, mut inline: bool) {
         let began = self.now;
-        let mut inline = true;
-        while let Some(permits) = self.next().await {
-            if inline && self.has_enough_for_others(began) {
-                inline = false;
-                pending_once().await;
-                self.shared.grow();
+        loop {
+            let step = poll_fn(|context| self.step(context, inline.then_some(began))).await;
+            match step {
+                Step::Home => break,
+                Step::Elsewhere => {
+                    inline = false;
+                    pending_once().await;
+                    self.shared.grow();
+                }
+                Step::Gate => match self.wait().await {
+                    Some(permits) => self.permits = permits,
+                    None => break,
+                },
+                Step::WantsPermits => match self.shared.admit_again(self.slot.weight()).await {
+                    Some(permits) => self.resuming = Some(permits),
+                    None => self.abandon(),
+                },
             }
-            self.run_chunk(permits).await;
+        }
+        self.goes_home = true;
+    }
+
+    /// Goes on until something has to be waited for elsewhere. `inline` says since when it runs in
+    /// the task of the consumer.
+    fn step(&mut self, context: &mut Context<'_>, inline: Option<u64>) -> Poll<Step> {
+        loop {
+            if !self.slot.is_empty() {
+                match ready!(self.poll_item(context)) {
+                    Look::Done(result) => self.end(result),
+                    Look::WantsPermits => return Poll::Ready(Step::WantsPermits),
+                    // It had to be dropped.
+                    Look::Pending => self.abandon(),
+                }
+            } else if self.has_next() {
+                // A worker whose items never wait would keep its thread for itself.
+                ready!(poll_proceed(context)).made_progress();
+                self.start(context);
+            } else {
+                let waits = S::WAITS || C::WEIGHED || !self.shared.setting.admission.is_open();
+                let (next, colleague) = self.turn(waits, context);
+                if let Some(colleague) = colleague {
+                    self.shared.launch(colleague);
+                }
+                match next {
+                    Next::Run => {
+                        if inline.is_some_and(|began| self.has_enough_for_others(began)) {
+                            return Poll::Ready(Step::Elsewhere);
+                        }
+                    }
+                    Next::Rest => return Poll::Ready(Step::Home),
+                    Next::Wait | Next::Pending => return Poll::Ready(Step::Gate),
+                }
+            }
         }
     }
 
@@ -117,21 +179,6 @@ where
         let paying = state.sizer.paying_workers(state.ledger.remaining());
         let taken = Duration::from_nanos(self.now.saturating_sub(began));
         paying.is_some_and(|workers| workers.get() > 1) || taken >= LONGEST_INLINE
-    }
-
-    /// Books what is done and takes the next chunk; `None` if there is nothing left for this
-    /// worker.
-    async fn next(&mut self) -> Option<Permits> {
-        let waits = S::WAITS || C::WEIGHED || !self.shared.setting.admission.is_open();
-        let (next, colleague) = poll_fn(|context| Poll::Ready(self.turn(waits, context))).await;
-        if let Some(colleague) = colleague {
-            self.shared.launch(colleague);
-        }
-        match next {
-            Next::Run => Some(Permits::None),
-            Next::Rest => None,
-            Next::Wait | Next::Pending => self.wait().await,
-        }
     }
 
     /// One look at the books. With `waits`, the rest of the turn is behind the gate.
@@ -152,11 +199,18 @@ where
         } else {
             self.pull(&mut state, context)
         };
+        let answer = self.answer(next, &mut state);
+        drop(state);
+        shared.after_pull();
+        if next == Next::Rest {
+            shared.after_stop();
+        }
+        answer
+    }
+
+    fn answer(&mut self, next: Next, state: &mut State<S, C, T, E>) -> (Next, Option<Self>) {
         match next {
-            Next::Run => {
-                let colleague = shared.hire(&mut state);
-                (next, colleague)
-            }
+            Next::Run => (next, self.shared.hire(state)),
             Next::Rest => (next, None),
             _ => {
                 state.idle += 1;
@@ -171,7 +225,9 @@ where
         let shared = Arc::clone(&self.shared);
         let _turn = shared.gate.lock().await;
         let permits = loop {
-            let permits = if C::WEIGHED { Ok(Permits::None) } else { shared.admit(1).await? };
+            // Whether there is anything left is asked without permits, where that can be known.
+            let item_first = C::WEIGHED || shared.state().ledger.looks_empty();
+            let permits = if item_first { Ok(Permits::None) } else { shared.admit(1).await? };
             // What the source gives is only pulled with permits in hand; while it gives nothing,
             // they are back with the limiter.
             let next = poll_fn(|context| {
@@ -181,6 +237,8 @@ where
                     // Nobody but the holder of the gate: there is one place for a waiter.
                     state.ledger.wait(context.waker());
                 }
+                drop(state);
+                shared.after_pull();
                 Poll::Ready(next)
             });
             match next.await {
@@ -192,7 +250,7 @@ where
                     continue;
                 }
             }
-            let permits = if C::WEIGHED {
+            let permits = if item_first {
                 let weight = self.batch.front().map_or(1, |pulled| pulled.weight);
                 shared.admit(weight).await?
             } else {
@@ -200,7 +258,11 @@ where
             };
             match permits {
                 Ok(permits) => break Some(permits),
-                Err(rejected) => self.refuse(rejected),
+                Err(rejected) => {
+                    self.refuse(rejected);
+                    // A source without end in front of a limiter that is closed.
+                    consume_budget().await;
+                }
             }
         };
         let mut state = shared.state();
@@ -217,7 +279,7 @@ where
     fn refuse(&mut self, rejected: Rejected) {
         let mut state = self.shared.state();
         for pulled in self.batch.drain(..) {
-            state.ledger.never_ran_after_all(pulled, ItemError::Rejected(rejected));
+            state.ledger.never_ran_after_all(pulled, ItemError::from(rejected));
         }
         self.running = false;
         drop(state);
@@ -232,14 +294,25 @@ where
             self.chunk = state.sizer.next(state.ledger.remaining());
         }
         let most = self.chunk.items.get();
+        if self.idle || self.shared.chunks {
+            // It has waited, or chunks are timed from their first item on.
+            self.now = self.shared.setting.now();
+        }
         let next = state.ledger.pull(most, self.now, &mut self.batch, context);
         if next == Next::Run {
             self.running = true;
-            if let Some(cells) = &self.shared.setting.cells {
-                cells.items_started(self.batch.len() as u64);
-                if self.shared.chunks {
-                    cells.chunk(self.batch.len());
-                }
+            if state.ledger.stopped().is_some() {
+                // The source panicked in the middle of a chunk.
+                self.book(state);
+                return Next::Rest;
+            }
+            self.began = self.now;
+            self.look_at = self.chunk.items_until_look(0, Duration::ZERO);
+            self.cut = false;
+            if self.shared.chunks
+                && let Some(cells) = &self.shared.setting.cells
+            {
+                cells.chunk(self.batch.len());
             }
         }
         next
@@ -249,6 +322,9 @@ where
     fn book(&mut self, state: &mut State<S, C, T, E>) {
         if !self.running {
             return;
+        }
+        if self.done.len() + self.batch.len() > 1 {
+            self.share_time();
         }
         if !self.batch.is_empty() {
             state.ledger.give_back(self.batch.drain(..));
@@ -268,79 +344,96 @@ where
         }
     }
 
-    /// Runs what was pulled, one after the other.
-    async fn run_chunk(&mut self, mut permits: Permits) {
-        let one = self.batch.len() == 1;
-        let measured = self.shared.setting.timed;
-        if !one || S::WAITS || !self.shared.setting.admission.is_open() {
+    /// Whether there is an item of the chunk to start, and time left for it.
+    #[inline]
+    fn has_next(&mut self) -> bool {
+        if self.batch.is_empty() {
+            return false;
+        }
+        if self.done.is_empty() {
+            return true;
+        }
+        if self.cut || self.shared.is_stopping() {
+            return false;
+        }
+        if self.done.len() < self.look_at {
+            return true;
+        }
+        self.now = self.shared.setting.clock.now();
+        let elapsed = Duration::from_nanos(self.now.saturating_sub(self.began));
+        self.look_at = self.done.len() + self.chunk.items_until_look(self.done.len(), elapsed);
+        !self.chunk.is_over(elapsed)
+    }
+
+    #[inline]
+    fn start(&mut self, context: &mut Context<'_>) {
+        let Some(pulled) = self.batch.pop_front() else {
+            return;
+        };
+        let permits = std::mem::take(&mut self.permits);
+        let Self { shared, slot, now, .. } = &mut *self;
+        if let Some(cells) = &shared.setting.cells {
+            cells.items_started(1);
+        }
+        let mut call = |item| shared.operate.operate(item, &shared.latch);
+        match slot.start(pulled, permits, &shared.setting, &mut call, context, *now) {
+            // The first look has been had: what woke it since wakes this worker.
+            Started::Waits => {}
+            Started::Done(done) => {
+                let now = self.end_time();
+                self.push(done.at(now));
+            }
+            Started::Looked(Look::Done(result)) => self.end(result),
+            Started::Looked(_) => {}
+        }
+    }
+
+    /// The item that runs has ended.
+    fn end(&mut self, result: Result<T, ItemError<E>>) {
+        let now = self.end_time();
+        if let Some(finished) = self.slot.finish(result, now) {
+            self.push(finished);
+        }
+    }
+
+    /// When an item ended: now, unless it is one of many, which share their time.
+    #[inline]
+    fn end_time(&mut self) -> u64 {
+        if self.batch.is_empty() && self.done.is_empty() {
             self.now = self.shared.setting.now();
         }
-        self.began = self.now;
-        let (mut ran, mut look_at) = (0, self.chunk.items_until_look(0, Duration::ZERO));
-        while let Some(pulled) = self.batch.pop_front() {
-            // A worker whose items never wait would keep its thread for itself.
-            consume_budget().await;
-            let result = self.run(pulled, std::mem::take(&mut permits)).await;
-            ran += 1;
-            if one || ran >= look_at {
-                self.now = self.shared.setting.now();
-                let elapsed = Duration::from_nanos(self.now.saturating_sub(self.began));
-                look_at = ran + self.chunk.items_until_look(ran, elapsed);
-                if let Some(finished) = self.slot.finish(result, self.now) {
-                    observe(&finished, &self.shared.setting);
-                    self.done.push(finished);
-                }
-                if measured && self.chunk.is_over(elapsed) {
-                    break;
-                }
-            } else if let Some(finished) = self.slot.finish(result, self.now) {
-                observe(&finished, &self.shared.setting);
-                self.done.push(finished);
-            }
-            if self.shared.is_aborting() {
-                break;
-            }
-        }
-        if !one {
-            self.now = self.shared.setting.now();
-            self.share_time();
-        }
+        self.now
+    }
+
+    #[inline]
+    fn push(&mut self, finished: Finished<C::Key, T, E>) {
+        observe(&finished, &self.shared.setting);
+        self.cut |= self.shared.policy.may_stop_after(finished.outcome.result.is_ok());
+        self.done.push(finished);
     }
 
     /// Items of a chunk are too short to be timed one by one: each gets the mean.
     fn share_time(&mut self) {
-        let items = self.done.len().max(1) as u64;
-        let mean = Duration::from_nanos(self.now.saturating_sub(self.began) / items);
+        self.now = self.shared.setting.now();
+        let items = self.done.len() as u64;
+        let mean = Duration::from_nanos(self.now.saturating_sub(self.began) / items.max(1));
         for finished in &mut self.done {
-            finished.timing.running = mean;
+            finished.outcome.timing.running = mean;
         }
     }
 
-    /// Runs one item to its result.
-    async fn run(
-        &mut self,
-        pulled: Pulled<S::Item, C::Key>,
-        permits: Permits,
-    ) -> Result<T, ItemError<E>> {
-        let Self { shared, slot, now, .. } = &mut *self;
-        let mut call = |item| shared.operate.operate(item, &shared.latch);
-        slot.start(pulled, permits, &shared.setting, &mut call, *now)?;
-        loop {
-            match poll_fn(|context| self.poll_item(context)).await {
-                Some(result) => return result,
-                None => self.resume().await?,
-            }
+    /// Polls the item; `Look::Pending` if it has to go.
+    fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Look<T, E>> {
+        if self.shared.is_aborting() {
+            return Poll::Ready(Look::Pending);
         }
-    }
-
-    /// Polls the item; `None` if its next attempt wants permits.
-    fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, ItemError<E>>>> {
-        let Self { shared, slot, timer, .. } = &mut *self;
-        if shared.is_aborting() {
-            return Poll::Ready(Some(Err(self.abandon())));
-        }
+        let Self { shared, slot, timer, resuming, .. } = &mut *self;
         let mut call = |item| shared.operate.operate(item, &shared.latch);
-        let mut look = slot.look(&shared.setting, context);
+        let mut look = match resuming.take() {
+            None => slot.look(&shared.setting, context),
+            Some(Ok(permits)) => slot.resume(permits, &shared.setting, &mut call, context),
+            Some(Err(rejected)) => Look::Done(Err(rejected.into())),
+        };
         while matches!(look, Look::Pending)
             && let Poll::Ready(now) =
                 timer.poll(context, slot.due(&shared.setting), shared.setting.origin)
@@ -348,15 +441,14 @@ where
             look = slot.on_time(&shared.setting, &mut call, context, now);
         }
         match look {
-            Look::Done(result) => Poll::Ready(Some(result)),
-            Look::WantsPermits => Poll::Ready(None),
+            Look::Done(_) | Look::WantsPermits => Poll::Ready(look),
             Look::Pending => {
                 if !self.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
                     self.shared.state().set_task(self.place, context.waker().clone());
                     self.task = Some(context.waker().clone());
                     // It may have been looked for before the waker was there.
                     if self.shared.is_aborting() {
-                        return Poll::Ready(Some(Err(self.abandon())));
+                        return Poll::Ready(Look::Pending);
                     }
                 }
                 Poll::Pending
@@ -365,32 +457,25 @@ where
     }
 
     /// Drops what runs.
-    fn abandon(&mut self) -> ItemError<E> {
-        self.slot.drop_attempts().map_or_else(ItemError::Panicked, |()| {
-            let state = self.shared.state();
-            ItemError::Cancelled(state.ledger.stopped().cloned().unwrap_or(StopReason::Cancelled))
-        })
+    fn abandon(&mut self) {
+        let reason = self.shared.state().ledger.stopped().cloned();
+        let now = self.end_time();
+        if let Some(finished) = self.slot.abandon(reason.unwrap_or(StopReason::Cancelled), now) {
+            self.push(finished);
+        }
     }
+}
 
-    /// Begins another attempt once there are permits for it.
-    async fn resume(&mut self) -> Result<(), ItemError<E>> {
-        let weight = self.slot.weight();
-        let shared = Arc::clone(&self.shared);
-        let permits = match shared.setting.admission.try_admit(weight) {
-            Some(permits) => Some(Ok(permits)),
-            None => {
-                let _turn = shared.gate.lock().await;
-                shared.admit(weight).await
-            }
-        };
-        let permits = match permits {
-            Some(Ok(permits)) => permits,
-            Some(Err(rejected)) => return Err(ItemError::Rejected(rejected)),
-            None => return Err(self.abandon()),
-        };
-        let mut call = |item| shared.operate.operate(item, &shared.latch);
-        self.slot.resume(permits, &shared.setting, &mut call)
-    }
+/// What a worker cannot do by itself.
+enum Step {
+    /// There is nothing left for it.
+    Home,
+    /// Wait at the gate.
+    Gate,
+    /// Leave the task of the consumer.
+    Elsewhere,
+    /// Get permits for another attempt.
+    WantsPermits,
 }
 
 /// Waits to be polled again: by whoever was given the waker before, or moved this.
@@ -412,12 +497,12 @@ where
 {
     fn drop(&mut self) {
         let shared = Arc::clone(&self.shared);
-        let interrupted = !self.slot.is_empty() || !self.batch.is_empty() || self.idle;
-        let stop = shared.state().ledger.stopped().cloned();
-        if interrupted && stop.is_none() {
-            shared.state().ledger.stop(StopReason::RuntimeGone);
+        let mut state = shared.state();
+        if !self.goes_home {
+            state.ledger.stop(StopReason::RuntimeGone);
         }
-        let reason = stop.unwrap_or(StopReason::RuntimeGone);
+        let reason = state.ledger.stopped().cloned().unwrap_or(StopReason::RuntimeGone);
+        drop(state);
         if let Some(finished) = self.slot.abandon(reason, self.now) {
             observe(&finished, &shared.setting);
             self.done.push(finished);
@@ -431,5 +516,9 @@ where
             supervisor.wake();
         }
         shared.after_stop();
+        // Something may have been pushed, or more allowed to run, since it looked for the last time.
+        if self.goes_home {
+            shared.grow();
+        }
     }
 }
