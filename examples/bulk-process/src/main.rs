@@ -57,9 +57,9 @@ async fn start(arguments: &Arguments) -> Result<ExitCode> {
         tolerance: arguments.tolerance,
         stop_after: arguments.stop_after,
     };
-    let Ended { next, stats, stop, chunks } = job.run().await?;
+    let Ended { next, stats, stop } = job.run().await?;
 
-    println!("{}", summary::shown(&stats, chunks));
+    println!("{}", summary::shown(&stats));
     println!("{next} of {lines} lines are in {}.", output.display());
     if next < lines {
         println!("Stopped: {stop}. To go on: {}", arguments.again(next));

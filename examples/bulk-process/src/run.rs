@@ -2,10 +2,9 @@
 
 use anyhow::{Context, Result};
 use floodway::{
-    Chunking, Registry,
-    fan_out::{ErrorPolicy, FanOutExt, ItemError, Name, Stats, StopReason, Tolerance},
+    Chunking,
+    fan_out::{ErrorPolicy, FanOutExt, ItemError, Stats, StopReason, Tolerance},
 };
-use floodway_metrics::{HistogramValue, catalogue::fan_out::CHUNK};
 
 use crate::{
     bar,
@@ -13,9 +12,6 @@ use crate::{
     line::{self, LineError},
     output::Output,
 };
-
-/// Results that may wait for those before them, or to be written. A chunk is never larger.
-const BUFFER: usize = 8_192;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -36,8 +32,6 @@ pub(crate) struct Ended {
     pub(crate) next: u64,
     pub(crate) stop: StopReason,
     pub(crate) stats: Stats,
-    /// Items per chunk.
-    pub(crate) chunks: Option<HistogramValue>,
 }
 
 impl Job {
@@ -45,19 +39,18 @@ impl Job {
     pub(crate) async fn run(self) -> Result<Ended> {
         let Self { input, mut output, resume_from, tolerance, stop_after } = self;
         let all = resume_from + input.len() as u64;
-        let registry = Registry::new();
         let mut outcomes = input
             .fan_out(line::process)
             // Nothing here waits for anything but the file: threads that may block read it and
             // compute, as many as there are cores, and the runtime stays free for the bar.
             .blocking()
-            // A line takes microseconds, as much as handing it over.
+            // A line takes microseconds, which is not much more than handing it over.
             .chunks(Chunking::Adaptive)
+            // Results wait for those before them, and to be written: some thousands at most, then
+            // no more lines are read.
             .ordered()
-            .buffer(BUFFER)
             .on_error(ErrorPolicy::Tolerate(tolerance))
             .cancel_on(ctrl_c())
-            .name(&Name::in_registry(&registry, "lines")?)
             .stream();
         let handle = outcomes.handle();
         let bar = bar::start(handle.clone(), resume_from, all);
@@ -86,8 +79,7 @@ impl Job {
         bar.finish().await;
 
         let summary = outcomes.summary().context("it has ended")?;
-        let chunks = registry.snapshot().histogram(&CHUNK, &["lines"]).cloned();
-        Ok(Ended { next, stop: summary.stop, stats: summary.stats, chunks })
+        Ok(Ended { next, stop: summary.stop, stats: summary.stats })
     }
 }
 

@@ -1,10 +1,8 @@
 //! How it went, in sentences.
 
 use floodway::fan_out::Stats;
-use floodway_metrics::HistogramValue;
 
-/// `chunks` has the items per chunk.
-pub(crate) fn shown(stats: &Stats, chunks: Option<HistogramValue>) -> String {
+pub(crate) fn shown(stats: &Stats) -> String {
     let counts = &stats.counts;
     let ended = counts.succeeded + counts.failures();
     let seconds = stats.duration.as_secs_f64();
@@ -23,9 +21,9 @@ pub(crate) fn shown(stats: &Stats, chunks: Option<HistogramValue>) -> String {
             parallelism.gain_of_doubling(),
         );
     }
-    if let Some(chunks) = chunks.filter(|chunks| chunks.count() > 0) {
-        let mean = chunks.sum / chunks.count() as f64;
-        text += &format!("\n{} chunks, of {mean:.0} lines on average.", chunks.count());
+    if stats.chunks > 0 {
+        let mean = ended as f64 / stats.chunks as f64;
+        text += &format!("\n{} chunks, of {mean:.0} lines on average.", stats.chunks);
     }
     text
 }
