@@ -1,5 +1,10 @@
 //! The job as a fan-out: lines in, results out in the same order, and where it stopped.
 
+use std::{
+    future::{pending, poll_fn},
+    task::Poll,
+};
+
 use anyhow::{Context, Result};
 use floodway::{
     Chunking,
@@ -50,7 +55,7 @@ impl Job {
             // no more lines are read.
             .ordered()
             .on_error(ErrorPolicy::Tolerate(tolerance))
-            .cancel_on(ctrl_c())
+            .cancel_on(ctrl_c().await)
             .stream();
         let handle = outcomes.handle();
         let bar = bar::start(handle.clone(), resume_from, all);
@@ -83,9 +88,15 @@ impl Job {
     }
 }
 
-async fn ctrl_c() {
-    // Without a handler there is nothing to wait for, and Ctrl-C ends the process as ever.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
+/// Gives what is done with the next Ctrl-C, which does not end the process from now on.
+async fn ctrl_c() -> impl Future<Output = ()> + Send + 'static {
+    let mut pressed = Box::pin(async {
+        // Without a handler there is nothing to wait for, and Ctrl-C ends the process as ever.
+        if tokio::signal::ctrl_c().await.is_err() {
+            pending::<()>().await;
+        }
+    });
+    // The first poll installs the handler.
+    poll_fn(|context| Poll::Ready(pressed.as_mut().poll(context).is_ready())).await;
+    pressed
 }
