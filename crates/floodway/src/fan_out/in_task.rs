@@ -288,7 +288,11 @@ where
                     looks = 0;
                 }
             }
-            if self.ledger.is_over() && self.wanting.is_empty() {
+            if self.ledger.stopped().is_some() {
+                // An attempt may have failed that would be followed by another.
+                self.wind_down(context);
+            }
+            if self.ledger.is_over() {
                 return Poll::Ready(());
             }
             if looks == 0 || !coop::has_budget_remaining() {

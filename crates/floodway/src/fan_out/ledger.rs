@@ -95,10 +95,12 @@ pub(super) struct Ledger<S: Source, C: Classes<S::Item>, T, E> {
     cells: Option<Arc<Cells>>,
     /// Who is told that something can be started again.
     waiter: Option<Waker>,
+    /// Who waits for permits and is told of a stop.
+    applicant: Option<Waker>,
     /// Who is told that there is an outcome, or that it is over.
     consumer: Option<Waker>,
     /// Who was told, and is to be woken once the lock is released: wakers are foreign code.
-    due: [Option<Waker>; 2],
+    due: [Option<Waker>; 3],
     /// The consumer looks at every outcome, as opposed to all of them at the end.
     streaming: bool,
 }
@@ -137,8 +139,9 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             meter: Meter::new(now),
             cells,
             waiter: None,
+            applicant: None,
             consumer: None,
-            due: [None, None],
+            due: [None, None, None],
             streaming,
         };
         if !streaming {
@@ -504,6 +507,9 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         }
         self.wake_waiter();
         self.wake_consumer();
+        if let Some(applicant) = self.applicant.take() {
+            self.due[2] = Some(applicant);
+        }
     }
 
     /// Whether nothing runs and nothing will.
@@ -568,7 +574,14 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         }
     }
 
-    /// Whoever waits for something else than the ledger hears of a stop, too.
+    /// Who waits for permits hears of a stop.
+    pub(super) fn apply(&mut self, waker: &Waker) {
+        if !self.applicant.as_ref().is_some_and(|applicant| applicant.will_wake(waker)) {
+            self.applicant = Some(waker.clone());
+        }
+    }
+
+    /// Who waits for the source, for room or for a key is woken when one of them changes.
     pub(super) fn wait(&mut self, waker: &Waker) {
         if !self.waiter.as_ref().is_some_and(|waiter| waiter.will_wake(waker)) {
             self.waiter = Some(waker.clone());
@@ -588,7 +601,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
     }
 
     /// Whom to wake once the lock is released.
-    pub(super) fn take_due(&mut self) -> [Option<Waker>; 2] {
+    pub(super) fn take_due(&mut self) -> [Option<Waker>; 3] {
         std::mem::take(&mut self.due)
     }
 

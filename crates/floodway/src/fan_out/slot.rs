@@ -119,7 +119,7 @@ enum Phase {
 /// What a look at a slot gave.
 pub(super) enum Look<T, E> {
     Pending,
-    /// Another attempt may begin, once there are permits for it.
+    /// Another attempt may begin, once there are permits for it. Said once.
     WantsPermits,
     Done(Result<T, ItemError<E>>),
 }
@@ -371,10 +371,7 @@ where
             last = Some((result, true));
         }
         match last {
-            None => {
-                let waits = self.job.as_ref().is_some_and(|job| job.phase == Phase::Wants);
-                if waits { Look::WantsPermits } else { Look::Pending }
-            }
+            None => Look::Pending,
             Some((result, by_rival)) => self.resolve(result, by_rival, setting),
         }
     }

@@ -70,7 +70,9 @@ where
         };
         let runtime = Handle::current();
         let parts = described();
-        let inline = O::INLINE && parts.chunking == Chunking::Adaptive;
+        // What is to be stopped by a clock is not begun before somebody watches it.
+        let inline =
+            O::INLINE && parts.chunking == Chunking::Adaptive && !parts.stopper.is_needed();
         let shared = Shared::new(parts, runtime);
         match context {
             Some(context) if inline && shared.chunks => shared.begin_inline(context),

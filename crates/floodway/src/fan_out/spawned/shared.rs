@@ -37,9 +37,12 @@ use crate::Rejected;
 /// What the workers share, with the lock around the books.
 pub(super) struct Shared<S: Source, O, C: Classes<S::Item>, A, T, E> {
     state: Mutex<State<S, C, T, E>>,
-    /// Who holds it is the only one of the fan-out who waits for permits, for the source or for
-    /// room. So a limiter sees one waiter, and serves the fan-outs that share it in turn.
+    /// Who holds it is the only one who waits for the source, for room or for a key.
     pub(super) gate: tokio::sync::Mutex<()>,
+    /// Who holds it is the only one who waits for permits: for the next item, behind the gate, or
+    /// for another attempt. So a limiter sees one waiter, and serves the fan-outs that share it in
+    /// turn.
+    counter: tokio::sync::Mutex<()>,
     pub(super) operate: O,
     pub(super) setting: Setting<A>,
     on_stop: OnStop,
@@ -48,6 +51,8 @@ pub(super) struct Shared<S: Source, O, C: Classes<S::Item>, A, T, E> {
     aborting: AtomicBool,
     /// Nothing is started any more. Set once a lock is released under which it was stopped.
     stopping: AtomicBool,
+    /// The first worker runs in the task of the consumer.
+    inline: AtomicBool,
     /// Something was pushed while somebody had the lock.
     pushed: AtomicBool,
     pub(super) latch: Arc<Latch>,
@@ -101,12 +106,14 @@ where
                 growing: true,
             }),
             gate: tokio::sync::Mutex::new(()),
+            counter: tokio::sync::Mutex::new(()),
             operate: call,
             setting,
             on_stop,
             policy,
             aborting: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            inline: AtomicBool::new(false),
             pushed: AtomicBool::new(false),
             latch: Arc::new(Latch::default()),
             runtime,
@@ -145,24 +152,27 @@ where
     /// enough work for two. What is not done when it waits, or has taken long enough, goes on as a
     /// worker.
     pub(super) fn begin_inline(self: &Arc<Self>, context: &mut Context<'_>) {
-        self.state().growing = false;
-        let worker = self.state_to_hire();
+        let mut state = self.state();
+        let worker = self.hire(&mut state);
+        state.growing = false;
+        drop(state);
         let Some(worker) = worker else {
             return;
         };
-        let mut worker = Box::pin(worker.work_inline_first().instrument(self.span.clone()));
-        if worker.as_mut().poll(context).is_pending() {
-            self.state().growing = true;
+        self.inline.store(true, Ordering::Relaxed);
+        let mut worker = Box::pin(worker.work().instrument(self.span.clone()));
+        let poll = worker.as_mut().poll(context);
+        self.inline.store(false, Ordering::Relaxed);
+        self.state().growing = true;
+        if poll.is_pending() {
             O::launch(&self.runtime, worker);
         }
     }
 
-    fn state_to_hire(self: &Arc<Self>) -> Option<Worker<S, O, C, A, T, E>> {
-        let mut state = self.state();
-        state.growing = true;
-        let worker = self.hire(&mut state);
-        state.growing = false;
-        worker
+    /// Whether a worker runs in the task of the consumer; asked by that worker alone.
+    #[inline]
+    pub(super) fn is_inline(&self) -> bool {
+        self.inline.load(Ordering::Relaxed)
     }
 
     /// Adds a worker if there is, or may be, something for it to do.
@@ -230,26 +240,18 @@ where
         if let Some(permits) = admission.try_admit(weight) {
             return Some(Ok(permits));
         }
+        let _turn = self.counter.lock().await;
         let mut admitting = Box::pin(admission.admit(weight));
         let permits = poll_fn(|context| {
             let mut state = self.state();
             if state.ledger.stopped().is_some() {
                 return Poll::Ready(None);
             }
-            state.ledger.wait(context.waker());
+            state.ledger.apply(context.waker());
             drop(state);
             admitting.as_mut().poll(context).map(Some)
         });
         permits.await
-    }
-
-    /// Permits for another attempt; `None` if the fan-out stopped meanwhile.
-    pub(super) async fn admit_again(&self, weight: u32) -> Option<Result<Permits, Rejected>> {
-        if let Some(permits) = self.setting.admission.try_admit(weight) {
-            return Some(Ok(permits));
-        }
-        let _turn = self.gate.lock().await;
-        self.admit(weight).await
     }
 
     /// Nothing new is started, and what runs is dropped or may go on, as was asked for.
@@ -271,16 +273,22 @@ where
         }
         if self.on_stop == OnStop::Abort {
             self.abort();
+        } else {
+            // Those who wait for another attempt do so no longer.
+            self.wake_crew();
         }
     }
 
     /// What runs is dropped.
     pub(super) fn abort(&self) {
-        if self.aborting.swap(true, Ordering::AcqRel) {
-            return;
+        if !self.aborting.swap(true, Ordering::AcqRel) {
+            self.wake_crew();
         }
+    }
+
+    fn wake_crew(&self) {
         let mut state = self.state();
-        let crew: Vec<_> = state.crew.iter_mut().filter_map(|(_, task)| task.take()).collect();
+        let crew: Vec<_> = state.crew.iter().filter_map(|(_, task)| task.clone()).collect();
         state.ledger.wake_waiter();
         drop(state);
         crew.into_iter().for_each(Waker::wake);
@@ -422,6 +430,8 @@ where
             drop(state);
             if shared.on_stop == OnStop::Abort {
                 shared.abort();
+            } else {
+                shared.wake_crew();
             }
             if over {
                 return Poll::Ready(());

@@ -107,23 +107,12 @@ where
         }
     }
 
-    pub(super) async fn work(self) {
-        self.work_from(false).await;
-    }
-
-    /// The same, but waits once as soon as a second worker pays, or it has taken long enough.
-    pub(super) async fn work_inline_first(self) {
-        self.work_from(true).await;
-    }
-
-    async fn work_from(mut self, mut inline: bool) {
-        let began = self.now;
+    pub(super) async fn work(mut self) {
         loop {
-            let step = poll_fn(|context| self.step(context, inline.then_some(began))).await;
-            match step {
+            match poll_fn(|context| self.step(context)).await {
                 Step::Home => break,
+                // Whoever polled it so far moves it into a task of its own.
                 Step::Elsewhere => {
-                    inline = false;
                     pending_once().await;
                     self.shared.grow();
                 }
@@ -131,7 +120,7 @@ where
                     Some(permits) => self.permits = permits,
                     None => break,
                 },
-                Step::WantsPermits => match self.shared.admit_again(self.slot.weight()).await {
+                Step::WantsPermits => match self.shared.admit(self.slot.weight()).await {
                     Some(permits) => self.resuming = Some(permits),
                     None => self.abandon(),
                 },
@@ -140,9 +129,8 @@ where
         self.goes_home = true;
     }
 
-    /// Goes on until something has to be waited for elsewhere. `inline` says since when it runs in
-    /// the task of the consumer.
-    fn step(&mut self, context: &mut Context<'_>, inline: Option<u64>) -> Poll<Step> {
+    /// Goes on until something has to be waited for elsewhere.
+    fn step(&mut self, context: &mut Context<'_>) -> Poll<Step> {
         loop {
             if !self.slot.is_empty() {
                 match ready!(self.poll_item(context)) {
@@ -163,7 +151,7 @@ where
                 }
                 match next {
                     Next::Run => {
-                        if inline.is_some_and(|began| self.has_enough_for_others(began)) {
+                        if self.shared.is_inline() && self.has_enough_for_others() {
                             return Poll::Ready(Step::Elsewhere);
                         }
                     }
@@ -174,9 +162,11 @@ where
         }
     }
 
-    fn has_enough_for_others(&self, began: u64) -> bool {
+    /// A second worker pays, or this one has kept the task of the consumer for long enough.
+    fn has_enough_for_others(&self) -> bool {
         let state = self.shared.state();
         let paying = state.sizer.paying_workers(state.ledger.remaining());
+        let began = state.ledger.meter.began();
         let taken = Duration::from_nanos(self.now.saturating_sub(began));
         paying.is_some_and(|workers| workers.get() > 1) || taken >= LONGEST_INLINE
     }
@@ -450,6 +440,10 @@ where
                     if self.shared.is_aborting() {
                         return Poll::Ready(Look::Pending);
                     }
+                }
+                // Nothing is started any more, so there will be no other attempt.
+                if self.shared.is_stopping() && !self.slot.runs() {
+                    return Poll::Ready(Look::Pending);
                 }
                 Poll::Pending
             }
