@@ -45,3 +45,8 @@ pub use limiter::{
     LimiterMap, LimiterMapBuilder, MAX_PERMITS, Mode, Permit, Queue, RejectReason, Rejected,
 };
 pub use pool::{ConnectionError, Pool, PoolLimiter, PoolLimiterBuilder, PoolSnapshot, Pooled};
+
+/// Compiles and runs the examples of the guide. A doctest alone: the guide is not in the package.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/fan-out.md")]
+struct FanOutGuide;
