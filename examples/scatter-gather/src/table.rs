@@ -23,7 +23,7 @@ pub(crate) fn shown(pieces: &Pieces) -> String {
         table.add_row([
             Cell::new(service),
             Cell::new(result),
-            right(format!("{} ms", outcome.timing.running.as_millis())),
+            right(format!("{} ms", outcome.timing.running().as_millis())),
             right(outcome.attempts.to_string()),
         ]);
     }

@@ -94,10 +94,10 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    pub(super) fn new(shared: Arc<Shared<S, O, C, A, T, E>>, place: usize) -> Self {
+    pub(super) fn new(shared: Arc<Shared<S, O, C, A, T, E>>, place: usize) -> Box<Self> {
         let held = shared.latch.hold();
         let now = shared.setting.now();
-        Self {
+        Box::new(Self {
             shared,
             place,
             slot: Slot::new(),
@@ -120,10 +120,11 @@ where
             timer: Timer::default(),
             task: None,
             _held: held,
-        }
+        })
     }
 
-    pub(super) async fn work(mut self) {
+    /// Boxed: a future that takes a large value by itself has room for it twice.
+    pub(super) async fn work(mut self: Box<Self>) {
         loop {
             match poll_fn(|context| self.step(context)).await {
                 Step::Home => break,
