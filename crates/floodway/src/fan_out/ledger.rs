@@ -132,6 +132,8 @@ pub(super) struct Ledger<S: Source, C: Classes<S::Item>, T, E> {
     stop: Option<StopReason>,
     settled: bool,
     shelf: Shelf<T, E>,
+    /// Outcomes that the consumer has got.
+    delivered: usize,
     pub(super) meter: Meter,
     cells: Option<Arc<Cells>>,
     /// Who is told that something can be started again.
@@ -178,6 +180,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             stop: None,
             settled: false,
             shelf: if streaming { Shelf::streaming(ordered) } else { Shelf::keeping() },
+            delivered: 0,
             meter: Meter::new(now),
             cells,
             waiter: None,
@@ -292,7 +295,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         // In order, what is parked comes before what takes up the room, so it counts.
         let waiting = if self.shelf.is_ordered() { 0 } else { self.keys.parked() };
         let ahead = self.pulled - waiting - self.returned.len();
-        ahead - self.shelf.delivered() < self.bounds.room
+        ahead - self.delivered < self.bounds.room
             && (!C::KEYED || self.keys.parked() < self.bounds.lookahead.max(1))
     }
 
@@ -303,7 +306,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         C::KEYED
             && self.keys.runnable()
             && (self.shelf.is_ordered()
-                || self.pulled - self.keys.parked() - self.returned.len() - self.shelf.delivered()
+                || self.pulled - self.keys.parked() - self.returned.len() - self.delivered
                     < self.bounds.room)
     }
 
@@ -358,7 +361,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         if !plain || self.running >= self.bounds.concurrency {
             return 0;
         }
-        self.bounds.room.saturating_sub(self.pulled - self.shelf.delivered())
+        self.bounds.room.saturating_sub(self.pulled - self.delivered)
     }
 
     /// Runs up to `most` items straight from the source, for as long as they do not wait: `run` is
@@ -477,7 +480,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             // What is pushed is not known to be short.
             return Next::Run;
         }
-        let room = self.bounds.room - (self.pulled - self.returned.len() - self.shelf.delivered());
+        let room = self.bounds.room - (self.pulled - self.returned.len() - self.delivered);
         let more = (most - 1).min(room);
         let (Some(source), false) = (&mut self.source, self.exhausted) else {
             return Next::Run;
@@ -763,6 +766,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
     #[inline]
     pub(super) fn deliver(&mut self) -> Option<Outcome<T, E>> {
         let outcome = self.shelf.take()?;
+        self.delivered += 1;
         self.wake_waiter();
         Some(outcome)
     }
@@ -772,15 +776,15 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         self.shelf.take_values()
     }
 
-    /// Moves some of the outcomes that are to be delivered, at most so many.
-    pub(super) fn deliver_some(&mut self, most: usize, out: &mut VecDeque<Outcome<T, E>>) {
-        for _ in 0..most {
-            match self.shelf.take() {
-                Some(outcome) => out.push_back(outcome),
-                None => break,
-            }
-        }
-        if !out.is_empty() {
+    /// Moves some of the outcomes that are to be delivered. `got` of those that were moved before
+    /// have reached the consumer, and the first of these is about to.
+    pub(super) fn deliver_some(&mut self, got: usize, out: &mut VecDeque<Outcome<T, E>>) {
+        // Where there is room for few, each of them counts.
+        let most = (self.bounds.room / 32).clamp(1, 16);
+        out.extend(std::iter::from_fn(|| self.shelf.take()).take(most));
+        let got = got + usize::from(!out.is_empty());
+        if got > 0 {
+            self.delivered += got;
             self.wake_waiter();
         }
     }

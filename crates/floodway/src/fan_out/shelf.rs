@@ -7,7 +7,8 @@ use super::{ItemError, Outcome, StopReason, Timing};
 /// Outcomes that were not delivered yet.
 pub(super) struct Shelf<T, E> {
     order: Order<T, E>,
-    delivered: usize,
+    /// How many were taken, which is the index of the first place.
+    taken: usize,
     /// Items that never ran and have the highest indices: made when they are asked for.
     rest: Option<(Range<usize>, StopReason)>,
 }
@@ -55,13 +56,13 @@ impl<T, E> Shelf<T, E> {
     pub(super) const fn streaming(ordered: bool) -> Self {
         let order =
             if ordered { Order::OfIndex(VecDeque::new()) } else { Order::OfEnd(VecDeque::new()) };
-        Self { order, delivered: 0, rest: None }
+        Self { order, taken: 0, rest: None }
     }
 
     /// For an end that takes all of them at once.
     pub(super) const fn keeping() -> Self {
         let order = Order::Kept { ones: Vec::new(), runs: Vec::new() };
-        Self { order, delivered: 0, rest: None }
+        Self { order, taken: 0, rest: None }
     }
 
     /// So many outcomes are expected, one by one.
@@ -75,17 +76,12 @@ impl<T, E> Shelf<T, E> {
         matches!(self.order, Order::OfIndex(_))
     }
 
-    /// How many were taken.
-    pub(super) const fn delivered(&self) -> usize {
-        self.delivered
-    }
-
     #[inline]
     pub(super) fn put(&mut self, outcome: Outcome<T, E>) {
         match &mut self.order {
             Order::OfEnd(queue) => queue.push_back(outcome),
             Order::OfIndex(places) => {
-                let place = outcome.index - self.delivered;
+                let place = outcome.index - self.taken;
                 if place >= places.len() {
                     places.resize_with(place + 1, || None);
                 }
@@ -122,7 +118,7 @@ impl<T, E> Shelf<T, E> {
             Order::Kept { .. } => None,
         };
         let outcome = outcome.or_else(|| self.take_rest())?;
-        self.delivered += 1;
+        self.taken += 1;
         Some(outcome)
     }
 

@@ -38,13 +38,11 @@ where
     ending: Option<(StopReason, Stats)>,
     /// Outcomes that were taken under one lock and not given to the consumer.
     taken: VecDeque<Outcome<T, E>>,
+    /// How many of them the consumer got, which the ledger has not heard of.
+    got: usize,
     /// How far it came, for those who ask afterwards.
     last: Arc<OnceLock<Progress>>,
 }
-
-/// Outcomes that a consumer takes under one lock: few enough to count as delivered although they lie
-/// here, enough to make the lock cheap.
-const TAKEN_AT_ONCE: usize = 16;
 
 type Sharing<S, O, C, A, T, E> = Option<Arc<Shared<S, O, C, A, T, E>>>;
 
@@ -67,6 +65,7 @@ where
             shared: None,
             ending: None,
             taken: VecDeque::new(),
+            got: 0,
             last: Arc::default(),
         })
     }
@@ -74,7 +73,8 @@ where
     /// Takes a few of the outcomes that are there.
     fn take(&mut self) {
         if let Some(shared) = &self.shared {
-            shared.state().ledger.deliver_some(TAKEN_AT_ONCE, &mut self.taken);
+            let got = std::mem::take(&mut self.got);
+            shared.state().ledger.deliver_some(got, &mut self.taken);
         }
     }
 
@@ -157,7 +157,10 @@ where
             }
         }
         budget.made_progress();
-        Poll::Ready(self.taken.pop_front())
+        let outcome = self.taken.pop_front();
+        // The first of those that were taken together was counted when they were.
+        self.got += usize::from(!self.taken.is_empty());
+        Poll::Ready(outcome)
     }
 
     fn poll_report(&mut self, context: &mut Context<'_>) -> Poll<Report<T, E>> {
