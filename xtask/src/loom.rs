@@ -1,4 +1,4 @@
-//! `cargo xtask loom`: every interleaving of the limiter's atomics and locks, explored by loom.
+//! `cargo xtask loom`: every interleaving of the atomics and locks of limiters and fan-outs, explored by loom.
 
 use anyhow::Result;
 

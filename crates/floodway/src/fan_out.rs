@@ -74,7 +74,7 @@ pub use self::{
     report::{FanOutError, Report, Summary},
     source::{Iter, Source, Streamed},
     spawned::{
-        Block, Blocking, Child, Control, Direct, Each, Operate, SendOrUseInTask, SpawnEach,
+        Block, Blocking, Charge, Child, Control, Direct, Each, Operate, SendOrUseInTask, SpawnEach,
         Spawned, SpawnedDrive, Steer,
     },
     stats::Stats,

@@ -120,7 +120,10 @@ impl<S: Source, F, C: Classes<S::Item>, A, T, E> Parts<S, F, C, A, T, E> {
     {
         let FanOut { source, call, classes, attempts, backlog, options, .. } = fan_out;
         let cells = options.name.as_ref().map(|(_, cells)| Arc::clone(cells));
-        let timed = options.timed || cells.is_some() || options.slow_after.is_some();
+        let timed = options.timed
+            || cells.is_some()
+            || options.slow_after.is_some()
+            || options.chunking != Chunking::Off;
         let latest = options.latest();
         let clock = options.clock.unwrap_or_else(Clock::shared);
         let concurrency = options.concurrency.unwrap_or(default_concurrency).get();

@@ -453,20 +453,14 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         now: u64,
         line: &mut Line<S::Item>,
         context: &mut Context<'_>,
-    ) -> Next {
+    ) -> Result<(), Next> {
         // The first as always, whatever it is that gives it.
-        let (first, next) = match self.take(now, context) {
-            Ok(Pulled { index, item, since, .. }) => {
-                line.since = since;
-                line.items.push_back(item);
-                (index, index + 1)
-            }
-            Err(next) => return next,
-        };
-        line.next = first;
+        let Pulled { index: first, item, since, .. } = self.take(now, context)?;
+        line.items.push_back(item);
+        (line.next, line.since) = (first, since);
         self.running += 1;
         self.meter.started(self.running, now);
-        if next < self.pulled {
+        if first + 1 < self.pulled {
             // Given back by another: those behind it came back with it.
             while line.items.len() < most
                 && let index = first + line.items.len()
@@ -474,16 +468,16 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             {
                 line.items.push_back(pulled.item);
             }
-            return Next::Run;
+            return Ok(());
         }
         if self.backlog.as_ref().is_some_and(|backlog| !backlog.is_empty()) {
             // What is pushed is not known to be short.
-            return Next::Run;
+            return Ok(());
         }
         let room = self.bounds.room - (self.pulled - self.returned.len() - self.delivered);
         let more = (most - 1).min(room);
         let (Some(source), false) = (&mut self.source, self.exhausted) else {
-            return Next::Run;
+            return Ok(());
         };
         let items = &mut line.items;
         let pull = || {
@@ -507,7 +501,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             }
             Err(payload) => self.source_failed(payload),
         }
-        Next::Run
+        Ok(())
     }
 
     #[inline]

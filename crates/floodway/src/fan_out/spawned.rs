@@ -1,6 +1,7 @@
 //! The engines that run items in tasks or threads of their own: long-lived workers that pull.
 
 mod drive;
+mod lane;
 mod operate;
 mod shared;
 mod worker;
@@ -10,7 +11,7 @@ use std::num::NonZeroUsize;
 pub use self::shared::Control;
 pub use self::{
     drive::{SpawnedDrive, Steer},
-    operate::{Block, Child, Direct, Each, Operate},
+    operate::{Block, Charge, Child, Direct, Each, Operate},
 };
 use super::{
     FanOut,
@@ -31,7 +32,8 @@ pub struct Spawned;
 /// Runs every item in a task of its own, which a worker waits for.
 ///
 /// For items that `tokio-console` is to show one by one, or that call `tokio::task::id`. Costs a
-/// spawn per item. What is nested in an item is not lent its permit, because it is another task.
+/// spawn per item. An item that times out or is cancelled is gone once the runtime gets to it: its
+/// permits come back then, but the next item may begin before.
 #[derive(Clone, Copy, Debug)]
 pub struct SpawnEach;
 
@@ -45,6 +47,55 @@ pub struct Blocking;
 
 /// What spawned engines need: `Send + 'static`. What borrows, or is not `Send`, runs with
 /// `.in_task()`.
+///
+/// This keeps an `Rc` across an await, and does not compile:
+///
+/// ```compile_fail
+/// # use std::{convert::Infallible, rc::Rc};
+/// # use floodway::fan_out::FanOutExt;
+/// # async fn keeps_an_rc() {
+/// let operation = |n: u32| async move {
+///     let shared = Rc::new(n);
+///     tokio::task::yield_now().await;
+///     Ok::<_, Infallible>(*shared)
+/// };
+/// (0..3).fan_out(operation).collect().await;
+/// # }
+/// ```
+///
+/// This borrows from the calling function, and does not either:
+///
+/// ```compile_fail,E0373
+/// # use std::convert::Infallible;
+/// # use floodway::fan_out::FanOutExt;
+/// # async fn borrows() {
+/// let text = String::from("text");
+/// let operation = |n: usize| {
+///     let text = &text;
+///     async move { Ok::<_, Infallible>(n + text.len()) }
+/// };
+/// (0..3).fan_out(operation).collect().await;
+/// # }
+/// ```
+///
+/// In the task both do:
+///
+/// ```
+/// # use std::{convert::Infallible, rc::Rc};
+/// # use floodway::fan_out::FanOutExt;
+/// # async fn in_the_task() {
+/// let text = String::from("text");
+/// let operation = |n: usize| {
+///     let text = &text;
+///     async move {
+///         let shared = Rc::new(n);
+///         tokio::task::yield_now().await;
+///         Ok::<_, Infallible>(*shared + text.len())
+///     }
+/// };
+/// (0..3).fan_out(operation).in_task().collect().await;
+/// # }
+/// ```
 pub trait SendOrUseInTask: Send + 'static {}
 
 impl<T: Send + 'static> SendOrUseInTask for T {}

@@ -1,5 +1,24 @@
 //! Fan-outs: one outcome for every item, bounded, whatever happens.
 
+mod attempts;
+mod cancel;
+mod chunks;
+mod ends;
+mod handle;
+mod keys;
+mod kit;
+mod limits;
+mod memory;
+mod metrics;
+mod nested;
+mod panics;
+mod pitfalls;
+mod property;
+mod runtime;
+mod shapes;
+mod sources;
+mod time;
+
 use std::{
     convert::Infallible,
     num::NonZeroUsize,

@@ -1,15 +1,15 @@
 //! Which places of a set of futures were woken.
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     task::{Wake, Waker},
     time::Duration,
 };
 
-use crate::Clock;
+use crate::{
+    Clock,
+    sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError},
+};
 
 /// Places that were woken and not looked at since.
 ///
@@ -157,5 +157,85 @@ impl Wake for Place {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.mark();
+    }
+}
+
+/// Every interleaving: run with `cargo xtask loom`.
+#[cfg(all(test, floodway_loom))]
+mod loom_tests {
+    use std::{future::poll_fn, task::Poll};
+
+    use loom::{future::block_on, model::Builder, thread};
+
+    use super::*;
+
+    /// Up to two preemptions, which find what more would find, in seconds.
+    fn explore(model: impl Fn() + Send + Sync + 'static) {
+        let mut builder = Builder::new();
+        builder.preemption_bound = Some(2);
+        builder.check(model);
+    }
+
+    /// Pops until every one of `places` was seen, sleeping while there is none.
+    fn pop_all(set: &mut ReadySet, mut places: Vec<usize>) {
+        block_on(poll_fn(|context| {
+            set.register(context.waker());
+            while let Some(place) = set.pop() {
+                places.retain(|left| *left != place);
+            }
+            if places.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        }));
+    }
+
+    #[test]
+    fn every_wake_is_seen_on_one_page() {
+        explore(|| {
+            let mut set = ReadySet::new(None);
+            let wakers = [0, 1].map(|place| set.wakeup(place).waker);
+            let threads = wakers.map(|waker| thread::spawn(move || waker.wake()));
+            pop_all(&mut set, vec![0, 1]);
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            assert_eq!((set.pop(), set.has_more()), (None, false));
+        });
+    }
+
+    #[test]
+    fn every_wake_is_seen_on_two_pages() {
+        explore(|| {
+            let mut set = ReadySet::new(None);
+            let wakers: Vec<_> = (0..65).map(|place| set.wakeup(place).waker).collect();
+            let threads = [0, 64].map(|place| {
+                let waker = wakers[place].clone();
+                thread::spawn(move || waker.wake())
+            });
+            pop_all(&mut set, vec![0, 64]);
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn what_was_written_before_a_wake_is_seen_after_it() {
+        explore(|| {
+            let mut set = ReadySet::new(None);
+            let written = Arc::new(AtomicU64::new(0));
+            let waker = set.wakeup(0).waker;
+            let thread = thread::spawn({
+                let written = Arc::clone(&written);
+                move || {
+                    written.store(1, Ordering::Relaxed);
+                    waker.wake_by_ref();
+                    written.store(2, Ordering::Relaxed);
+                    waker.wake();
+                }
+            });
+            pop_all(&mut set, vec![0]);
+            assert!(written.load(Ordering::Relaxed) >= 1);
+            if written.load(Ordering::Relaxed) == 1 {
+                // The second wake is still to come, or waits to be seen.
+                pop_all(&mut set, vec![0]);
+                assert_eq!(written.load(Ordering::Relaxed), 2);
+            }
+            thread.join().unwrap();
+        });
     }
 }

@@ -1,16 +1,21 @@
 //! How a worker runs an item, and where workers run.
 
 use std::{
-    future::{Ready, ready},
+    future::{Ready, poll_fn, ready},
     panic::resume_unwind,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
 
 use tokio::{runtime::Handle, task::JoinHandle};
+use tracing::Instrument;
 
-use super::super::latch::{Held, Latch};
+use super::super::{
+    admission::Permits,
+    latch::{Held, Latch},
+};
+use crate::Outcome as Load;
 
 /// How a worker runs an item.
 #[doc(hidden)]
@@ -22,11 +27,23 @@ pub trait Operate<I>: Send + Sync + 'static {
     /// The first chunk may run in the task that waits for the fan-out.
     const INLINE: bool;
 
-    /// Begins an item; `latch` is held while anything of it is left.
-    fn operate(&self, item: I, latch: &Arc<Latch>) -> Self::Future;
+    /// An item may go on for a moment after its future was dropped: then its permits go with it.
+    const DETACHED: bool;
+
+    /// Begins an item; `latch` is held while anything of it is left. Has permits if it is
+    /// [detached](Self::DETACHED).
+    fn operate(&self, item: I, latch: &Arc<Latch>, charge: Charge) -> Self::Future;
 
     /// Runs a worker.
     fn launch(runtime: &Handle, worker: impl Future<Output = ()> + Send + 'static);
+}
+
+/// The permits of an item, and how its failure counts for them.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct Charge {
+    pub(super) permits: Permits,
+    pub(super) load_of_failures: Load,
 }
 
 /// In the worker's own task.
@@ -45,9 +62,10 @@ where
     type Future = Fut;
 
     const INLINE: bool = true;
+    const DETACHED: bool = false;
 
     #[inline]
-    fn operate(&self, item: I, _: &Arc<Latch>) -> Fut {
+    fn operate(&self, item: I, _: &Arc<Latch>, _: Charge) -> Fut {
         (self.0)(item)
     }
 
@@ -72,12 +90,13 @@ where
     type Future = Child<Result<T, E>>;
 
     const INLINE: bool = false;
+    const DETACHED: bool = true;
 
-    fn operate(&self, item: I, latch: &Arc<Latch>) -> Self::Future {
+    fn operate(&self, item: I, latch: &Arc<Latch>, mut charge: Charge) -> Self::Future {
         let held = latch.hold();
-        let operation = (self.0)(item);
+        let operation = charge.permits.within(|| (self.0)(item));
         let span = tracing::Span::current();
-        Child(tokio::spawn(tracing::Instrument::instrument(hold(operation, held), span)))
+        Child(tokio::spawn(run(operation, charge, held).instrument(span)))
     }
 
     fn launch(runtime: &Handle, worker: impl Future<Output = ()> + Send + 'static) {
@@ -85,12 +104,21 @@ where
     }
 }
 
-/// Drops the operation before what it held.
-async fn hold<Fut: Future>(operation: Fut, held: Held) -> Fut::Output {
-    // Parameters are dropped in reverse order: the operation, pinned here, goes first.
-    let output = operation.await;
-    drop(held);
-    output
+/// Runs an operation inside its permits. Whenever it is dropped, the operation goes first, then the
+/// permits, and the latch is let go last.
+async fn run<T, E>(
+    operation: impl Future<Output = Result<T, E>>,
+    charge: Charge,
+    held: Held,
+) -> Result<T, E> {
+    let _held = held;
+    let Charge { mut permits, load_of_failures } = charge;
+    let result = {
+        let mut operation = pin!(operation);
+        poll_fn(|context| permits.within(|| operation.as_mut().poll(context))).await
+    };
+    permits.complete(if result.is_ok() { Load::Success } else { load_of_failures });
+    result
 }
 
 /// A task that is aborted with the future that waits for it.
@@ -132,9 +160,10 @@ where
     type Future = Ready<Result<T, E>>;
 
     const INLINE: bool = false;
+    const DETACHED: bool = false;
 
     #[inline]
-    fn operate(&self, item: I, _: &Arc<Latch>) -> Self::Future {
+    fn operate(&self, item: I, _: &Arc<Latch>, _: Charge) -> Self::Future {
         ready((self.0)(item))
     }
 

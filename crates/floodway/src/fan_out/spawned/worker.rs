@@ -7,27 +7,26 @@ use std::{
     time::Duration,
 };
 
-use floodway_control::Chunk;
 use tokio::task::coop::{consume_budget, poll_proceed};
 
 use super::{
     super::{
-        ItemError, StopReason, Timing,
+        ItemError, StopReason,
         admission::Permits,
         attempts::Attempts,
         classes::Classes,
         engine::observe,
         latch::Held,
-        ledger::{Finished, Line, Next, Pulled},
-        shelf::Run,
+        ledger::{Finished, Next, Pulled},
         slot::{LineEnd, Look, Slot, Started},
         source::Source,
         time::Timer,
     },
-    operate::Operate,
+    lane::Lane,
+    operate::{Charge, Operate},
     shared::{Place, Shared, State},
 };
-use crate::Rejected;
+use crate::{Outcome as Load, Rejected};
 
 /// How long a fan-out may keep the task that waits for it: well below what tokio's authors call long
 /// between two awaits, 10 to 100 µs (<https://ryhl.io/blog/async-what-is-blocking/>).
@@ -36,8 +35,11 @@ const LONGEST_INLINE: Duration = Duration::from_micros(50);
 /// How long it takes until measured costs mean something: 1,000 items that do nothing take less.
 const COLD: Duration = Duration::from_micros(10);
 
-/// How long items run, going by those before, until the clock is read for the first time in a chunk.
-const FIRST_LOOK: Duration = Duration::from_nanos(250);
+type Sharing<S, O, C, A, T, E> = Option<Arc<Shared<S, O, C, A, T, E>>>;
+
+/// Boxed, because most fan-outs have no chunks and all have workers.
+type BoxedLane<S, C, T, E> =
+    Box<Lane<<S as Source>::Item, <C as Classes<<S as Source>::Item>>::Key, T, E>>;
 
 /// A worker. Whatever happens to it, what it had comes to the books, in its `Drop`.
 pub(super) struct Worker<S, O, C, A, T, E>
@@ -52,33 +54,22 @@ where
     /// Dropped before `_held`: the end of the fan-out has the last reference.
     shared: Arc<Shared<S, O, C, A, T, E>>,
     /// The same once more, to be taken out while the worker itself is borrowed.
-    spare: Option<Arc<Shared<S, O, C, A, T, E>>>,
+    spare: Sharing<S, O, C, A, T, E>,
     place: usize,
     slot: Slot<S::Item, C::Key, O::Future, E>,
-    /// What was pulled and not started: an item, or with chunks what is left of one.
+    /// What was pulled and not started.
     pulled: Option<Pulled<S::Item, C::Key>>,
-    line: Line<S::Item>,
-    /// What ended and is not in the books: the only item, or those of a chunk that are not in `runs`.
+    /// What ended and is not in the books.
     one: Option<Finished<C::Key, T, E>>,
-    done: Vec<Finished<C::Key, T, E>>,
-    /// The values of a chunk, and those that are the last of them.
-    runs: Vec<Run<T>>,
-    run: Run<T>,
-    /// Items of the chunk that were started.
-    ran: usize,
+    /// With chunks: the rest of what was pulled, and of what ended.
+    lane: Option<BoxedLane<S, C, T, E>>,
     /// It has nothing more to do; otherwise it is dropped in the middle, with its runtime.
     goes_home: bool,
     /// The ledger counts this worker among those that run something.
     running: bool,
     idle: bool,
-    chunk: Chunk,
-    /// When the chunk began, and when the last of its items ended.
-    began: u64,
+    /// The last reading of the clock.
     now: u64,
-    /// After how many items of the chunk the clock is read again.
-    look_at: usize,
-    /// The rest of the chunk has to wait until the policy has heard of what ended.
-    cut: bool,
     /// For the item that is started next.
     permits: Permits,
     /// For another attempt of the item that runs, or why there are none.
@@ -100,26 +91,19 @@ where
     pub(super) fn new(shared: Arc<Shared<S, O, C, A, T, E>>, place: usize) -> Box<Self> {
         let held = shared.latch.hold();
         let now = shared.setting.now();
+        let lane = shared.chunks.then(|| Box::new(Lane::new()));
         Box::new(Self {
             spare: Some(Arc::clone(&shared)),
             shared,
             place,
             slot: Slot::new(),
             pulled: None,
-            line: Line::new(),
             one: None,
-            done: Vec::new(),
-            runs: Vec::new(),
-            run: Run { start: 0, values: Vec::new(), timing: Timing::default() },
-            ran: 0,
+            lane,
             goes_home: false,
             running: false,
             idle: false,
-            chunk: Chunk { items: std::num::NonZeroUsize::MIN, slice: None },
-            began: now,
             now,
-            look_at: 1,
-            cut: false,
             permits: Permits::None,
             resuming: None,
             timer: Timer::default(),
@@ -324,54 +308,36 @@ where
         if state.workers() > state.ledger.bounds.concurrency {
             return Next::Rest;
         }
-        if self.idle || self.shared.chunks {
+        if self.idle || self.lane.is_some() {
             // It has waited, or chunks are timed from their first item on.
             self.now = self.shared.setting.now();
         }
-        let next = if self.shared.chunks {
-            self.chunk = state.sizer.next(state.ledger.remaining());
-            let most = self.chunk.items.get();
-            state.ledger.pull_line(most, self.now, &mut self.line, context)
-        } else {
-            match state.ledger.pull_one(self.now, context) {
-                Ok(pulled) => {
-                    self.pulled = Some(pulled);
-                    Next::Run
-                }
-                Err(next) => next,
+        let next = match &mut self.lane {
+            None => state.ledger.pull_one(self.now, context).map(|pulled| {
+                self.pulled = Some(pulled);
+            }),
+            Some(lane) => {
+                let chunk = state.sizer.next(state.ledger.remaining());
+                let most = chunk.items.get();
+                let pulled = state.ledger.pull_line(most, self.now, &mut lane.line, context);
+                pulled.map(|()| {
+                    lane.begin(chunk, state.sizer.estimate().item_time, self.now);
+                    if let Some(cells) = &self.shared.setting.cells {
+                        cells.chunk(lane.line.items.len());
+                    }
+                })
             }
         };
-        if next == Next::Run {
-            self.running = true;
-            if state.ledger.stopped().is_some() {
-                // The source panicked in the middle of a chunk.
-                self.book(state);
-                return Next::Rest;
-            }
-            self.began = self.now;
-            self.cut = false;
-            if self.shared.chunks {
-                let item = state.sizer.estimate().item_time;
-                self.begin_line(item);
-            }
+        if let Err(next) = next {
+            return next;
         }
-        next
-    }
-
-    /// `item` is how long an item takes, going by those before.
-    fn begin_line(&mut self, item: Option<Duration>) {
-        self.ran = 0;
-        self.look_at = if self.chunk.slice.is_none() {
-            usize::MAX
-        } else {
-            let item = item.unwrap_or(FIRST_LOOK).as_nanos().max(1);
-            usize::try_from(FIRST_LOOK.as_nanos() / item).unwrap_or(usize::MAX).max(1)
-        };
-        self.run.start = self.line.next;
-        self.run.values.reserve_exact(self.line.items.len());
-        if let Some(cells) = &self.shared.setting.cells {
-            cells.chunk(self.line.items.len());
+        self.running = true;
+        if state.ledger.stopped().is_some() {
+            // The source panicked in the middle of a chunk.
+            self.book(state);
+            return Next::Rest;
         }
+        Next::Run
     }
 
     /// Brings what ended to the books.
@@ -383,34 +349,14 @@ where
         if let Some(pulled) = self.pulled.take() {
             state.ledger.give_back(std::iter::once(pulled));
         }
-        if self.shared.chunks {
-            self.book_line(state);
-        }
-        if self.shared.chunks {
-            state.ledger.finish(self.done.drain(..), self.now);
-        } else {
-            state.ledger.finish(self.one.take().into_iter(), self.now);
+        match &mut self.lane {
+            None => state.ledger.finish(self.one.take().into_iter(), self.now),
+            Some(lane) => {
+                self.now = self.shared.setting.now();
+                lane.book(state, self.now);
+            }
         }
         self.running = false;
-    }
-
-    /// Items of a chunk are too short to be timed one by one: each gets the mean.
-    fn book_line(&mut self, state: &mut State<S, C, T, E>) {
-        if !self.line.items.is_empty() {
-            state.ledger.give_back(self.line.drain());
-        }
-        self.now = self.shared.setting.now();
-        let time = self.now.saturating_sub(self.began);
-        state.sizer.record(self.ran, Duration::from_nanos(time));
-        let queued = self.began.saturating_sub(self.line.since);
-        let timing = Timing::of_nanos(queued, time / self.ran.max(1) as u64);
-        self.end_run();
-        for run in self.runs.drain(..) {
-            state.ledger.put_run(Run { timing, ..run }, self.now);
-        }
-        for finished in &mut self.done {
-            finished.outcome.timing = timing;
-        }
     }
 
     fn leave_gate(&mut self, state: &mut State<S, C, T, E>) {
@@ -423,70 +369,48 @@ where
     /// Whether there is an item of the chunk to start, and time left for it.
     #[inline]
     fn has_line(&mut self) -> bool {
-        if self.line.items.is_empty() {
-            return false;
-        }
-        if self.ran == 0 {
-            return true;
-        }
-        if self.cut || self.shared.is_stopping() {
-            return false;
-        }
-        if self.ran < self.look_at {
-            return true;
-        }
-        self.now = self.shared.setting.clock.now();
-        let elapsed = Duration::from_nanos(self.now.saturating_sub(self.began));
-        self.look_at = self.ran + self.chunk.items_until_look(self.ran, elapsed);
-        !self.chunk.is_over(elapsed)
+        let Self { lane, shared, .. } = self;
+        lane.as_mut()
+            .is_some_and(|lane| lane.goes_on(|| shared.is_stopping(), &shared.setting.clock))
     }
 
     /// Runs items of the chunk until one waits or fails, or it is time to look at the clock.
     fn run_line(&mut self, context: &mut Context<'_>) {
-        if A::MANY || self.shared.policy.may_stop_after(true) {
+        let Self { shared, slot, lane: Some(lane), now, .. } = &mut *self else {
+            return;
+        };
+        let since = lane.line.since;
+        if A::MANY || shared.policy.may_stop_after(true) {
             // Each by itself: it may be tried again, or be the last that is needed.
-            let Line { items, next, since } = &mut self.line;
-            if let Some(item) = items.pop_front() {
-                let (index, since) = (*next, *since);
-                *next += 1;
-                self.ran += 1;
-                self.end_run();
+            if let Some(item) = lane.line.items.pop_front() {
+                let index = lane.started(1);
+                lane.end_run();
                 self.pulled = Some(Pulled { index, item, key: None, weight: 1, since });
                 self.start(context);
             }
             return;
         }
-        let most = self.look_at.saturating_sub(self.ran).max(1);
-        let Self { shared, slot, line, run, ran, now, .. } = &mut *self;
-        let before = line.items.len();
-        let call = |item| shared.operate.operate(item, &shared.latch);
+        let (before, most) = (lane.line.items.len(), lane.until_look());
+        let call = |item| shared.operate.operate(item, &shared.latch, Charge::default());
+        let Lane { line, run, .. } = &mut **lane;
         let end = slot.run_line(&mut line.items, most, &mut run.values, call, context);
         let started = before - line.items.len();
-        line.next += started;
-        *ran += started;
+        let last = lane.started(started);
         if let Some(cells) = &shared.setting.cells {
             cells.items_started(started as u64);
         }
-        let (last, since) = (line.next.wrapping_sub(1), line.since);
         match end {
-            LineEnd::Look => return,
-            LineEnd::Waits => slot.keep(last, since, &shared.setting, *now),
+            LineEnd::Look => {}
+            LineEnd::Waits => {
+                lane.end_run();
+                slot.keep(last, since, &shared.setting, *now);
+            }
             LineEnd::Failed(error) => {
+                lane.end_run();
                 let failed =
-                    Slot::<S::Item, C::Key, O::Future, E>::failed(last, since, error, self.now);
+                    Slot::<S::Item, C::Key, O::Future, E>::failed(last, since, error, *now);
                 self.push(failed);
             }
-        }
-        self.end_run();
-    }
-
-    /// What comes next is not a value that follows the last one.
-    fn end_run(&mut self) {
-        let start = self.line.next;
-        let run = Run { start, values: Vec::new(), timing: Timing::default() };
-        let run = std::mem::replace(&mut self.run, run);
-        if !run.values.is_empty() {
-            self.runs.push(run);
         }
     }
 
@@ -495,12 +419,14 @@ where
         let Some(pulled) = self.pulled.take() else {
             return;
         };
-        let permits = std::mem::take(&mut self.permits);
+        let mut permits = std::mem::take(&mut self.permits);
         let Self { shared, slot, now, .. } = &mut *self;
+        let mut charge = charge::<S, O>(&mut permits, shared.setting.load_of_failures);
         if let Some(cells) = &shared.setting.cells {
             cells.items_started(1);
         }
-        let mut call = |item| shared.operate.operate(item, &shared.latch);
+        let mut call =
+            |item| shared.operate.operate(item, &shared.latch, std::mem::take(&mut charge));
         match slot.start(pulled, permits, &shared.setting, &mut call, context, *now) {
             // The first look has been had: what woke it since wakes this worker.
             Started::Waits => {}
@@ -524,7 +450,7 @@ where
     /// When an item ended: now, unless it is one of many, which share their time.
     #[inline]
     fn end_time(&mut self) -> u64 {
-        if !self.shared.chunks {
+        if self.lane.is_none() {
             self.now = self.shared.setting.now();
         }
         self.now
@@ -533,11 +459,12 @@ where
     #[inline]
     fn push(&mut self, finished: Finished<C::Key, T, E>) {
         observe(&finished, &self.shared.setting);
-        if self.shared.chunks {
-            self.cut |= self.shared.policy.may_stop_after(finished.outcome.result.is_ok());
-            self.done.push(finished);
-        } else {
-            self.one = Some(finished);
+        match &mut self.lane {
+            None => self.one = Some(finished),
+            Some(lane) => {
+                lane.cut |= self.shared.policy.may_stop_after(finished.outcome.result.is_ok());
+                lane.done.push(finished);
+            }
         }
     }
 
@@ -547,8 +474,15 @@ where
             return Poll::Ready(Look::Pending);
         }
         let Self { shared, slot, timer, resuming, .. } = &mut *self;
-        let mut call = |item| shared.operate.operate(item, &shared.latch);
-        let mut look = match resuming.take() {
+        let mut charge_of_next = Charge::default();
+        let charge_of_next = &mut charge_of_next;
+        let mut resuming = resuming.take();
+        if let Some(Ok(permits)) = &mut resuming {
+            *charge_of_next = charge::<S, O>(permits, shared.setting.load_of_failures);
+        }
+        let mut call =
+            |item| shared.operate.operate(item, &shared.latch, std::mem::take(charge_of_next));
+        let mut look = match resuming {
             None => slot.look(&shared.setting, context),
             Some(Ok(permits)) => slot.resume(permits, &shared.setting, &mut call, context),
             Some(Err(rejected)) => Look::Done(Err(rejected.into())),
@@ -587,6 +521,13 @@ where
             self.push(finished);
         }
     }
+}
+
+/// The permits that go with a detached item, which are no longer the slot's.
+#[inline]
+fn charge<S: Source, O: Operate<S::Item>>(permits: &mut Permits, load_of_failures: Load) -> Charge {
+    let permits = if O::DETACHED { std::mem::take(permits) } else { Permits::None };
+    Charge { permits, load_of_failures }
 }
 
 /// What a worker cannot do by itself.

@@ -1,0 +1,116 @@
+//! Runtimes of many threads, and ones that go away.
+
+use std::{
+    future::ready,
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use floodway::{
+    Chunking,
+    fan_out::{FanOutExt, StopReason},
+};
+use futures::stream;
+
+use super::kit::{R, ends, limiter, nz, waits};
+
+#[test]
+fn that_goes_away_while_a_worker_yields() {
+    let build = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap()
+    };
+    let a = build();
+    let mut collect =
+        (0..1000_u32).fan_out(|n| async move { R::Ok(n) }).concurrency(nz(1)).collect();
+    a.block_on(async {
+        assert!(waits(&mut collect).await);
+        tokio::task::yield_now().await;
+    });
+    drop(a);
+    let report = build().block_on(ends(collect));
+    assert_eq!(report.stop, StopReason::RuntimeGone);
+    assert_eq!(report.outcomes.len(), 1000);
+}
+
+#[test]
+fn that_goes_away_before_a_worker_was_polled() {
+    let build = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap()
+    };
+    let a = build();
+    let mut collect =
+        (0..1000_u32).fan_out(|n| async move { R::Ok(n) }).concurrency(nz(1)).collect();
+    {
+        let _g = a.enter();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(std::pin::Pin::new(&mut collect).poll(&mut context).is_pending());
+    }
+    drop(a);
+    let report = build().block_on(ends(collect));
+    assert_eq!(report.stop, StopReason::RuntimeGone);
+    assert_eq!(report.outcomes.len(), 1000);
+}
+
+#[test]
+fn with_many_threads_loses_nothing() {
+    let rt =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    rt.block_on(async {
+        for round in 0..300_u32 {
+            let l = limiter(|b| b.limit(3));
+            let f = (0..200_u32)
+                .fan_out(move |n| async move {
+                    for _ in 0..n % 3 {
+                        tokio::task::yield_now().await;
+                    }
+                    if n == 150 && round % 2 == 0 { Err(n) } else { Ok(n) }
+                })
+                .concurrency(nz(6))
+                .buffer(2);
+            let go = async {
+                match round % 6 {
+                    0 => f.try_collect().await.map_or(0, |_| 1),
+                    1 => f
+                        .limit_per_key(|n| n % 3, nz(1))
+                        .lookahead(2)
+                        .collect()
+                        .await
+                        .outcomes
+                        .len(),
+                    2 => f.limiter(&l).collect().await.outcomes.len(),
+                    3 => f
+                        .ordered()
+                        .for_each(|_| tokio::task::yield_now())
+                        .await
+                        .stats
+                        .counts
+                        .total(),
+                    4 => {
+                        f.spawn_each().chunks(Chunking::Fixed(nz(7))).collect().await.outcomes.len()
+                    }
+                    _ => {
+                        let s = stream::iter(0..200_u32)
+                            .fan_out(|n| async move { R::Ok(n) })
+                            .for_each(|_| ready(()))
+                            .await;
+                        s.stats.counts.total()
+                    }
+                }
+            };
+            let n = tokio::time::timeout(Duration::from_secs(5), go)
+                .await
+                .unwrap_or_else(|_| panic!("hangs in round {round}"));
+            if round % 6 != 0 {
+                assert_eq!(n, 200, "round {round}");
+            }
+        }
+    });
+}
