@@ -52,6 +52,7 @@ mod source;
 mod spawned;
 mod stats;
 mod time;
+mod wake;
 
 use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 

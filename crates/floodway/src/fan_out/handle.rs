@@ -47,20 +47,22 @@ impl Progress {
         }
     }
 
-    /// Items that ended.
+    /// Items that ran to their own end, well or badly.
     #[must_use]
     pub const fn done(&self) -> usize {
-        self.counts.total()
+        self.counts.done()
     }
 
-    /// How many there are in all, if that is known.
+    /// How many there are in all, if that is known. It is not while somebody outside may push: before
+    /// a fan-out that was [started](super::FanOut::start) is joined.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
-        let open = self.pulled.saturating_sub(self.done()) as u64;
-        Some(self.remaining?.saturating_add(self.done() as u64).saturating_add(open))
+        let open = self.pulled.saturating_sub(self.counts.total()) as u64;
+        let ended = self.counts.total() as u64;
+        Some(self.remaining?.saturating_add(ended).saturating_add(open))
     }
 
-    /// Items per second since the start; 0 while nothing is done.
+    /// Items that were [done](Self::done) per second since the start; 0 while none was.
     #[must_use]
     pub fn rate(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
@@ -70,7 +72,7 @@ impl Progress {
     /// How long what is left takes at this rate; `None` while the rate or the length is unknown.
     #[must_use]
     pub fn eta(&self) -> Option<Duration> {
-        let left = self.total()?.saturating_sub(self.done() as u64) as f64;
+        let left = self.total()?.saturating_sub(self.counts.total() as u64) as f64;
         let rate = self.rate();
         if rate > 0.0 { Duration::try_from_secs_f64(left / rate).ok() } else { None }
     }

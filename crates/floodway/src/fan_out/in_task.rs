@@ -501,7 +501,7 @@ where
             return;
         }
         if let Some(cells) = &self.setting.cells
-            && let Some(delay) = wakeup.take_delay(&self.setting.clock)
+            && let Some(delay) = wakeup.take_delay()
         {
             cells.woken(delay);
         }

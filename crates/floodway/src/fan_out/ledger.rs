@@ -774,7 +774,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
     /// have reached the consumer, and the first of these is about to.
     pub(super) fn deliver_some(&mut self, got: usize, out: &mut VecDeque<Outcome<T, E>>) {
         // Where there is room for few, each of them counts.
-        let most = (self.bounds.room / 32).clamp(1, 16);
+        let most = (self.bounds.room / 8).clamp(1, 64);
         out.extend(std::iter::from_fn(|| self.shelf.take()).take(most));
         let got = got + usize::from(!out.is_empty());
         if got > 0 {

@@ -142,6 +142,12 @@ impl Counts {
         self.succeeded + self.failures() + self.cancelled + self.not_started
     }
 
+    /// Items that ran to their own end, well or badly; not those that were stopped.
+    #[must_use]
+    pub const fn done(&self) -> usize {
+        self.succeeded + self.failures()
+    }
+
     /// Items that failed by themselves.
     #[must_use]
     pub const fn failures(&self) -> usize {

@@ -33,11 +33,11 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Items that ended per second; 0 with [`untimed`](super::FanOut::untimed).
+    /// Items that ran to their own end, per second; 0 with [`untimed`](super::FanOut::untimed).
     #[must_use]
     pub fn rate(&self) -> f64 {
         let seconds = self.duration.as_secs_f64();
-        if seconds > 0.0 { self.counts.total() as f64 / seconds } else { 0.0 }
+        if seconds > 0.0 { self.counts.done() as f64 / seconds } else { 0.0 }
     }
 
     /// What the durations say about parallelism: how many items ran at a time on average, which

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use super::super::wake::Stamp;
 use crate::{
     Clock,
     sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError},
@@ -47,27 +48,19 @@ struct Page {
 struct Place {
     page: Arc<Page>,
     bit: u64,
-    stamp: Option<Stamp>,
-}
-
-/// When a place was woken, 0 if it was not.
-struct Stamp {
-    clock: Clock,
-    at: Arc<AtomicU64>,
+    stamp: Option<Arc<Stamp>>,
 }
 
 /// How to wake a place, and when that was done.
 pub(in crate::fan_out) struct Wakeup {
     pub(in crate::fan_out) waker: Waker,
-    at: Option<Arc<AtomicU64>>,
+    stamp: Option<Arc<Stamp>>,
 }
 
 impl Wakeup {
     /// How long ago the place was woken, if it was and somebody asks.
-    pub(in crate::fan_out) fn take_delay(&self, clock: &Clock) -> Option<Duration> {
-        // Relaxed: the bit that was seen before orders it.
-        let at = self.at.as_ref()?.swap(0, Ordering::Relaxed);
-        (at > 0).then(|| Duration::from_nanos(clock.now().saturating_sub(at)))
+    pub(in crate::fan_out) fn take_delay(&self) -> Option<Duration> {
+        self.stamp.as_ref()?.take_delay()
     }
 }
 
@@ -85,9 +78,9 @@ impl ReadySet {
             self.pages.push(Arc::new(Page { index, bits: AtomicU64::new(0), shared }));
         }
         let page = Arc::clone(&self.pages[index]);
-        let at = self.clock.as_ref().map(|_| Arc::new(AtomicU64::new(0)));
-        let stamp = self.clock.clone().zip(at.clone()).map(|(clock, at)| Stamp { clock, at });
-        Wakeup { waker: Waker::from(Arc::new(Place { page, bit, stamp })), at }
+        let stamp = self.clock.clone().map(|clock| Arc::new(Stamp::new(clock)));
+        let place = Place { page, bit, stamp: stamp.clone() };
+        Wakeup { waker: Waker::from(Arc::new(place)), stamp }
     }
 
     /// Whom to wake; to be called before anything is looked at.
@@ -132,10 +125,8 @@ impl Shared {
 
 impl Place {
     fn mark(&self) {
-        if let Some(Stamp { clock, at }) = &self.stamp {
-            // The first wake counts, however many follow before the poll.
-            let _ =
-                at.compare_exchange(0, clock.now().max(1), Ordering::Relaxed, Ordering::Relaxed);
+        if let Some(stamp) = &self.stamp {
+            stamp.mark();
         }
         // Release: pairs with the swap in `pop`.
         if self.page.bits.fetch_or(self.bit, Ordering::AcqRel) == 0 {

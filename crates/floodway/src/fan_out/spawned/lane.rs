@@ -17,7 +17,7 @@ use super::{
 use crate::Clock;
 
 /// How long items run, going by those before, until the clock is read for the first time in a chunk.
-const FIRST_LOOK: Duration = Duration::from_nanos(250);
+const FIRST_LOOK: Duration = Duration::from_micros(1);
 
 /// A chunk: what is left of it, and what became of the rest.
 pub(super) struct Lane<I, K, T, E> {

@@ -21,6 +21,7 @@ use super::{
         slot::{LineEnd, Look, Slot, Started},
         source::Source,
         time::Timer,
+        wake::Stamped,
     },
     lane::Lane,
     operate::{Charge, Operate},
@@ -76,6 +77,8 @@ where
     resuming: Option<Result<Permits, Rejected>>,
     timer: Timer,
     task: Option<Waker>,
+    /// With metrics: what items are woken through, to see how long they wait for their next poll.
+    stamped: Option<(Arc<Stamped>, Waker)>,
     _held: Held,
 }
 
@@ -108,6 +111,7 @@ where
             resuming: None,
             timer: Timer::default(),
             task: None,
+            stamped: None,
             _held: held,
         })
     }
@@ -375,8 +379,9 @@ where
     }
 
     /// Runs items of the chunk until one waits or fails, or it is time to look at the clock.
-    fn run_line(&mut self, context: &mut Context<'_>) {
-        let Self { shared, slot, lane: Some(lane), now, .. } = &mut *self else {
+    fn run_line(&mut self, context: &Context<'_>) {
+        self.stamp(context.waker());
+        let Self { shared, slot, lane: Some(lane), now, stamped, .. } = &mut *self else {
             return;
         };
         let since = lane.line.since;
@@ -393,6 +398,8 @@ where
         let (before, most) = (lane.line.items.len(), lane.until_look());
         let call = |item| shared.operate.operate(item, &shared.latch, Charge::default());
         let Lane { line, run, .. } = &mut **lane;
+        let waker = stamped.as_ref().map_or(context.waker(), |(_, waker)| waker);
+        let context = &mut Context::from_waker(waker);
         let end = slot.run_line(&mut line.items, most, &mut run.values, call, context);
         let started = before - line.items.len();
         let last = lane.started(started);
@@ -415,12 +422,15 @@ where
     }
 
     #[inline]
-    fn start(&mut self, context: &mut Context<'_>) {
+    fn start(&mut self, context: &Context<'_>) {
         let Some(pulled) = self.pulled.take() else {
             return;
         };
+        self.stamp(context.waker());
         let mut permits = std::mem::take(&mut self.permits);
-        let Self { shared, slot, now, .. } = &mut *self;
+        let Self { shared, slot, now, stamped, .. } = &mut *self;
+        let waker = stamped.as_ref().map_or(context.waker(), |(_, waker)| waker);
+        let context = &mut Context::from_waker(waker);
         let mut charge = charge::<S, O>(&mut permits, shared.setting.load_of_failures);
         if let Some(cells) = &shared.setting.cells {
             cells.items_started(1);
@@ -468,12 +478,36 @@ where
         }
     }
 
+    /// With metrics, what the item is to be woken through instead of the task itself.
+    #[inline]
+    fn stamp(&mut self, task: &Waker) {
+        if self.shared.setting.cells.is_none() {
+            return;
+        }
+        match &self.stamped {
+            Some((stamped, _)) => stamped.follow(task),
+            None => {
+                let stamped = Stamped::new(self.shared.setting.clock.clone(), task);
+                let waker = Waker::from(Arc::clone(&stamped));
+                self.stamped = Some((stamped, waker));
+            }
+        }
+    }
+
     /// Polls the item; `Look::Pending` if it has to go.
-    fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Look<T, E>> {
+    fn poll_item(&mut self, context: &Context<'_>) -> Poll<Look<T, E>> {
         if self.shared.is_aborting() {
             return Poll::Ready(Look::Pending);
         }
-        let Self { shared, slot, timer, resuming, .. } = &mut *self;
+        self.stamp(context.waker());
+        let Self { shared, slot, timer, resuming, stamped, .. } = &mut *self;
+        let task = context.waker();
+        if let (Some(cells), Some((stamped, _))) = (&shared.setting.cells, &stamped)
+            && let Some(delay) = stamped.stamp.take_delay()
+        {
+            cells.woken(delay);
+        }
+        let context = &mut Context::from_waker(stamped.as_ref().map_or(task, |(_, waker)| waker));
         let mut charge_of_next = Charge::default();
         let charge_of_next = &mut charge_of_next;
         let mut resuming = resuming.take();
@@ -496,9 +530,9 @@ where
         match look {
             Look::Done(_) | Look::WantsPermits => Poll::Ready(look),
             Look::Pending => {
-                if !self.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
-                    self.shared.state().set_task(self.place, context.waker().clone());
-                    self.task = Some(context.waker().clone());
+                if !self.task.as_ref().is_some_and(|known| known.will_wake(task)) {
+                    self.shared.state().set_task(self.place, task.clone());
+                    self.task = Some(task.clone());
                     // It may have been looked for before the waker was there.
                     if self.shared.is_aborting() {
                         return Poll::Ready(Look::Pending);

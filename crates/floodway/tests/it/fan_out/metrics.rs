@@ -56,3 +56,34 @@ async fn nothing_stays_in_flight() {
         assert!(get(&metrics::ITEMS_STARTED) <= 100.0, "case {case}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn show_how_long_woken_items_wait_for_their_poll() {
+    for in_task in [false, true] {
+        let registry = floodway::Registry::new();
+        let name = Name::in_registry(&registry, "slow").expect("a name");
+        let items = (0..3_u32)
+            .fan_out(|n| async move {
+                sleep(ms(10)).await;
+                Ok::<_, std::convert::Infallible>(n)
+            })
+            .clock(Clock::tokio())
+            .name(&name);
+        // Woken at 10 ms; the runtime is busy with something else until 50 ms.
+        let busy = async {
+            sleep(ms(10)).await;
+            tokio::time::advance(ms(40)).await;
+        };
+        if in_task {
+            tokio::join!(biased; busy, items.in_task().collect()).1
+        } else {
+            tokio::join!(biased; busy, items.collect()).1
+        };
+        let snapshot = registry.snapshot();
+        let delays = snapshot
+            .histogram(&floodway_metrics::catalogue::fan_out::WAKE_DELAY, &["slow"])
+            .expect("it is there");
+        assert_eq!(delays.count(), 3, "in task {in_task}");
+        assert!(delays.sum >= 0.01, "in task {in_task}: {} s", delays.sum);
+    }
+}

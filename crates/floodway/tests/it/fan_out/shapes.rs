@@ -38,7 +38,7 @@ async fn every_end_is_send() {
     ends(is_static(fan_out().fold(0, |n, _| ready(n)))).await;
     ends(is_static(fan_out().stream()).next()).await;
     ends(is_static(fan_out().spawn_each().collect())).await;
-    ends(is_static((0..3_u32).fan_out(|n| R::Ok(n)).blocking().collect())).await;
+    ends(is_static((0..3_u32).fan_out(R::Ok).blocking().collect())).await;
     let running: Running<_, _> = is_static(fan_out().start());
     let _: Handle = is_static(running.handle().clone());
     ends(is_static(running.join())).await;
