@@ -422,7 +422,7 @@ impl<S: Source, F, C, A, M> FanOut<S, F, C, A, M> {
         TryCollect(M::drive(self, Ends::all(ErrorPolicy::FailFast)))
     }
 
-    /// The first value; stops with it.
+    /// The first value; stops with it, whatever [`on_error`](Self::on_error) said.
     ///
     /// # Errors
     ///
@@ -436,7 +436,8 @@ impl<S: Source, F, C, A, M> FanOut<S, F, C, A, M> {
     }
 
     /// At least `values` of them, by index; stops with the last that is needed, or once they are
-    /// out of reach: at once if the source says that it has fewer.
+    /// out of reach: at once if the source says that it has fewer. Takes the place of
+    /// [`on_error`](Self::on_error).
     ///
     /// # Errors
     ///

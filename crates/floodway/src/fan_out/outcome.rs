@@ -98,7 +98,7 @@ impl<E> ItemError<E> {
 impl<E: fmt::Display> fmt::Display for ItemError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(_) => f.write_str("the operation failed"),
+            Self::Failed(error) => error.fmt(f),
             Self::TimedOut => f.write_str("the item timeout passed"),
             Self::Cancelled(stop) => write!(f, "cancelled while running: {stop}"),
             Self::NotStarted(stop) => write!(f, "not started: {stop}"),
@@ -124,7 +124,8 @@ impl<E: fmt::Debug> fmt::Debug for ItemError<E> {
 impl<E: std::error::Error + 'static> std::error::Error for ItemError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Failed(error) => Some(error),
+            // It speaks for itself.
+            Self::Failed(error) => error.source(),
             Self::Rejected(rejected) => Some(&**rejected),
             _ => None,
         }

@@ -61,7 +61,8 @@ pub struct Summary {
 
 /// A fan-out did not give what was asked for.
 ///
-/// `source()` is the error of the item that failed first, if it is one with an error.
+/// `source()` is what the item failed with that failed first. An `std::error::Error` where that of
+/// the items is one; a `String` is not.
 #[non_exhaustive]
 pub struct FanOutError<T, E> {
     /// The index of the item that failed first; `None` if none did.
