@@ -94,6 +94,10 @@ pub trait FanOutExt<Kind>: Sized {
     /// Describes that `operation` is to be run for every item: an async function that gives a
     /// `Result`, or with [`blocking`](FanOut::blocking) a plain one. Nothing runs before an end of
     /// the fan-out is polled.
+    ///
+    /// Does the compiler say `may outlive the current function`, `does not live long enough`,
+    /// `borrowed data escapes` or `cannot be sent between threads`? Operations that borrow, or are
+    /// not `Send`, run with [`in_task`](FanOut::in_task).
     fn fan_out<F, R>(self, operation: F) -> FanOut<Self::Source, F>
     where
         F: Fn(Self::Item) -> R;
@@ -219,7 +223,8 @@ impl<S: Source, F, C, A, M> FanOut<S, F, C, A, M> {
     }
 
     /// How the end of an attempt that failed counts for adaptive limiters; by default
-    /// [`Ignore`](crate::Outcome::Ignore). Timeouts count as overload.
+    /// [`Ignore`](crate::Outcome::Ignore). Timeouts count as overload, except with
+    /// [`spawn_each`](Self::spawn_each), where the permits of an item that is dropped say nothing.
     pub fn failures_are(mut self, load: crate::Outcome) -> Self {
         self.options.load_of_failures = load;
         self
@@ -341,13 +346,14 @@ impl<S: Source, F, C, A, M> FanOut<S, F, C, A, M> {
     }
 
     /// Reads no clock for [`Timing`] and [`Stats`], which are zero then. Worth it for items of a
-    /// few nanoseconds; a name, timeouts and further attempts need the clock all the same.
+    /// few nanoseconds; a name, chunks and [`slow_after`](Self::slow_after) need the clock all the same.
     pub fn untimed(mut self) -> Self {
         self.options.timed = false;
         self
     }
 
-    /// Logs items that take longer than this, in the span of the fan-out.
+    /// Logs items that take longer than this, in the span of the fan-out. Not those in
+    /// [`chunks`](Self::chunks), which are not timed one by one.
     pub fn slow_after(mut self, limit: Duration) -> Self {
         self.options.slow_after = Some(limit);
         self
@@ -493,7 +499,9 @@ impl<S: Source, F, C, A, M> FanOut<S, F, C, A, M> {
     }
 
     /// Starts it now, without somebody who waits: to watch it, to steer it and to push items to
-    /// it. It goes on until [`join`](Running::join) or [`shutdown`](Running::shutdown).
+    /// it. It goes on until [`join`](Running::join) or [`shutdown`](Running::shutdown), and keeps
+    /// every outcome until then: what runs for days is a [`stream`](Self::stream) of a
+    /// [`backlog`](Self::backlog), or a fan-out over a channel.
     ///
     /// # Panics
     ///

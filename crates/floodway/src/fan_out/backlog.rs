@@ -120,14 +120,20 @@ impl<I> Backlog<I> {
         self.inner().closed = true;
     }
 
-    /// Takes nothing from now on, and forgets what nobody will run: so many items.
-    pub(super) fn close(&self) -> usize {
+    /// Takes nothing from now on, if there is nothing left to run; says whether that is so.
+    pub(super) fn close_if_empty(&self) -> bool {
+        let mut inner = self.inner();
+        inner.closed |= inner.items.is_empty() && !inner.held_open;
+        inner.closed
+    }
+
+    /// Takes nothing from now on, and gives what nobody will run.
+    pub(super) fn close(&self) -> VecDeque<I> {
         let mut inner = self.inner();
         inner.closed = true;
         inner.held_open = false;
-        let items = std::mem::take(&mut inner.items);
-        drop(inner);
-        items.len()
+        inner.waker = None;
+        std::mem::take(&mut inner.items)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner<I>> {

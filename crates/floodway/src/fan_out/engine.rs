@@ -135,7 +135,9 @@ impl<S: Source, F, C: Classes<S::Item>, A, T, E> Parts<S, F, C, A, T, E> {
             usize::MAX
         };
         let lookahead = options.lookahead.unwrap_or(concurrency);
-        let bounds = Bounds { concurrency, room, lookahead };
+        let ready =
+            if ends.streaming { options.buffer.unwrap_or(BUFFER).max(1) } else { usize::MAX };
+        let bounds = Bounds { concurrency, room, ready, lookahead };
         let policy = options.policy.unwrap_or(ends.policy);
         let now = if timed { clock.now() } else { 0 };
         let name = options.name.as_ref().map(|(name, _)| &**name);
@@ -151,9 +153,6 @@ impl<S: Source, F, C: Classes<S::Item>, A, T, E> Parts<S, F, C, A, T, E> {
             cells.clone(),
             now,
         );
-        if let Some(cells) = &cells {
-            cells.call_started();
-        }
         if latest.is_some_and(|latest| latest <= tokio::time::Instant::now()) {
             ledger.stop(StopReason::Deadline);
         }
@@ -161,6 +160,11 @@ impl<S: Source, F, C: Classes<S::Item>, A, T, E> Parts<S, F, C, A, T, E> {
             OnStop::Abort => None,
             OnStop::Drain(grace) => Some(grace),
         };
+        let stopper = Stopper::new(latest, options.cancelled, grace);
+        // Last: what panicked before has not begun.
+        if let Some(cells) = &cells {
+            cells.call_started();
+        }
         Self {
             ledger,
             call,
@@ -175,7 +179,7 @@ impl<S: Source, F, C: Classes<S::Item>, A, T, E> Parts<S, F, C, A, T, E> {
                 slow_after: options.slow_after,
                 cells,
             },
-            stopper: Stopper::new(latest, options.cancelled, grace),
+            stopper,
             span,
             chunking: options.chunking,
             on_stop: options.on_stop,
@@ -216,7 +220,7 @@ pub(super) fn settle<S: Source, C: Classes<S::Item>, T, E>(
 fn outcome_of_call(stop: &StopReason, stats: &Stats) -> CallOutcome {
     match stop {
         StopReason::Cancelled | StopReason::RuntimeGone => CallOutcome::Cancelled,
-        StopReason::Completed if stats.counts.failures() == 0 => CallOutcome::Ok,
+        StopReason::Completed if stats.counts.succeeded == stats.counts.total() => CallOutcome::Ok,
         StopReason::Enough => CallOutcome::Ok,
         StopReason::Completed => CallOutcome::Partial,
         _ => CallOutcome::Error,

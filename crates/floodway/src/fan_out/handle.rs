@@ -79,6 +79,9 @@ impl Progress {
 }
 
 /// Watches and steers a fan-out that runs. Cloning is cheap; keeps nothing alive.
+///
+/// Not for the source or a key function of the same fan-out, which run while it is locked: there
+/// nothing is known of its progress and its concurrency does not change.
 #[derive(Clone)]
 pub struct Handle {
     control: Arc<dyn Control>,

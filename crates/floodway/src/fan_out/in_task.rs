@@ -215,6 +215,10 @@ impl<S: Source, F, C: Classes<S::Item>, A, Fut, T, E> Drop for InTaskDrive<S, F,
             return;
         }
         running.ledger.stop(StopReason::Cancelled);
+        if let Some(Admitting { whom: Whom::Item(pulled), .. }) = running.admitting.take() {
+            let error = ItemError::NotStarted(StopReason::Cancelled);
+            running.ledger.never_ran_after_all(pulled, error);
+        }
         for (slot, _) in &mut running.slots {
             if let Some(finished) = slot.abandon(StopReason::Cancelled, running.setting.now()) {
                 running.ledger.finish(once(finished), running.setting.now());
@@ -297,7 +301,7 @@ where
                 // An attempt may have failed that would be followed by another.
                 self.wind_down(context);
             }
-            if self.ledger.is_over() {
+            if self.ledger.is_over_for_good() {
                 return Poll::Ready(());
             }
             if looks == 0 || !coop::has_budget_remaining() {

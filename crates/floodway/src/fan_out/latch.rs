@@ -18,7 +18,8 @@ pub(super) struct Held(Arc<Latch>);
 
 impl Latch {
     pub(super) fn hold(self: &Arc<Self>) -> Held {
-        // Relaxed: whoever makes another holder holds it, or has not begun to wait.
+        // Relaxed: whoever makes another holder holds it, has not begun to wait, or has the lock under
+        // which the end asks.
         self.holders.fetch_add(1, Ordering::Relaxed);
         Held(Arc::clone(self))
     }

@@ -106,6 +106,8 @@ pub(super) struct Bounds {
     pub(super) concurrency: usize,
     /// Items that were started and not delivered; `usize::MAX` if the end keeps them all.
     pub(super) room: usize,
+    /// Outcomes that lie ready, where the concurrency is unbounded.
+    pub(super) ready: usize,
     /// Items that are parked.
     pub(super) lookahead: usize,
 }
@@ -207,8 +209,9 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         self.first_failure
     }
 
-    pub(super) const fn pulled(&self) -> usize {
-        self.pulled
+    /// Items that were taken from the source and do not wait here.
+    pub(super) fn pulled(&self) -> usize {
+        self.pulled - self.keys.parked() - self.returned.len()
     }
 
     pub(super) const fn policy(&self) -> ErrorPolicy {
@@ -295,7 +298,11 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         // In order, what is parked comes before what takes up the room, so it counts.
         let waiting = if self.shelf.is_ordered() { 0 } else { self.keys.parked() };
         let ahead = self.pulled - waiting - self.returned.len();
-        ahead - self.delivered < self.bounds.room
+        let ahead = ahead - self.delivered;
+        ahead < self.bounds.room
+            // Where as many run as there are, only what lies ready is bounded.
+            && (self.bounds.room != usize::MAX
+                || ahead.saturating_sub(self.running) < self.bounds.ready)
             && (!C::KEYED || self.keys.parked() < self.bounds.lookahead.max(1))
     }
 
@@ -419,9 +426,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
                 self.source_failed(payload);
                 Straight::Most
             }
-            Err(payload) => {
-                Straight::Failed(self.pulled - 1, ItemError::Panicked(Panic::new(payload)))
-            }
+            Err(payload) => Straight::Failed(self.pulled - 1, ItemError::panicked(payload)),
         };
         let ended = ran - usize::from(matches!(end, Straight::Failed(..) | Straight::Waits(_)));
         self.counts.succeeded += ended;
@@ -474,7 +479,8 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             // What is pushed is not known to be short.
             return Ok(());
         }
-        let room = self.bounds.room - (self.pulled - self.returned.len() - self.delivered);
+        let ahead = self.pulled - self.returned.len() - self.delivered;
+        let room = self.bounds.room.saturating_sub(ahead);
         let more = (most - 1).min(room);
         let (Some(source), false) = (&mut self.source, self.exhausted) else {
             return Ok(());
@@ -546,7 +552,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             match catch_unwind(AssertUnwindSafe(class)) {
                 Ok(Some(pulled)) => return Ok(pulled),
                 Ok(None) => {}
-                Err(payload) => self.never_ran(index, ItemError::Panicked(Panic::new(payload))),
+                Err(payload) => self.never_ran(index, ItemError::panicked(payload)),
             }
             if self.stop.is_some() {
                 return Err(Next::Rest);
@@ -729,6 +735,13 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
                     && self.backlog.as_ref().is_none_or(|b| b.is_empty() && !b.is_held_open())))
     }
 
+    /// The same, and nothing is pushed any more: a push either came before this or is refused.
+    pub(super) fn is_over_for_good(&self) -> bool {
+        self.is_over()
+            && (self.stop.is_some()
+                || self.backlog.as_ref().is_none_or(|backlog| backlog.close_if_empty()))
+    }
+
     /// Books what will never run, and says why it ended. Call once, when it [is over](Self::is_over)
     /// and every future has been dropped.
     ///
@@ -740,7 +753,8 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
         parked.extend(self.returned.drain(..));
         let (least, most) = self.source_hint();
         let left = if most == Some(least) { least } else { 0 };
-        let left = left.saturating_add(self.backlog.as_ref().map_or(0, Backlog::close));
+        let pushed = self.backlog.as_ref().map(Backlog::close).unwrap_or_default();
+        let left = left.saturating_add(pushed.len());
         for pulled in &parked {
             self.never_ran(pulled.index, ItemError::NotStarted(reason.clone()));
         }
@@ -753,7 +767,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Ledger<S, C, T, E> {
             self.shelf.put_rest(self.pulled..end, &reason);
             self.pulled = end;
         }
-        (reason, (parked, self.source.take()))
+        (reason, (parked, pushed, self.source.take()))
     }
 
     /// The next outcome to deliver, if there is one; makes room for another item.

@@ -1,6 +1,11 @@
 //! What became of one item.
 
-use std::{any::Any, fmt, time::Duration};
+use std::{
+    any::Any,
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use super::StopReason;
 use crate::Rejected;
@@ -75,7 +80,7 @@ pub enum ItemError<E> {
     /// The fan-out stopped before it was its turn.
     NotStarted(StopReason),
     /// Its future, or the function that makes it, panicked.
-    Panicked(Panic),
+    Panicked(Box<Panic>),
     /// A limiter will never admit it: it is closed, or the item is too heavy for it.
     Rejected(Box<Rejected>),
 }
@@ -88,6 +93,11 @@ impl<E> From<Rejected> for ItemError<E> {
 }
 
 impl<E> ItemError<E> {
+    #[cold]
+    pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Self {
+        Self::Panicked(Box::new(Panic::new(payload)))
+    }
+
     /// Whether the item failed by itself, as opposed to having been stopped with the rest.
     #[must_use]
     pub const fn is_failure(&self) -> bool {
@@ -135,25 +145,31 @@ impl<E: std::error::Error + 'static> std::error::Error for ItemError<E> {
 /// A panic that was caught, as a value.
 ///
 /// Nothing is caught where the program is built with `panic = "abort"`.
-pub struct Panic(Box<dyn Any + Send>);
+pub struct Panic {
+    message: Box<str>,
+    /// In a lock, because a payload need not be `Sync` and errors that go far have to be.
+    payload: Mutex<Box<dyn Any + Send>>,
+}
 
 impl Panic {
+    #[cold]
     pub(super) fn new(payload: Box<dyn Any + Send>) -> Self {
-        Self(payload)
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let message = text.unwrap_or("a panic without a message").into();
+        Self { message, payload: Mutex::new(payload) }
     }
 
     /// What `panic!` said, if it said something.
     #[must_use]
     pub fn message(&self) -> &str {
-        let text = self.0.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| self.0.downcast_ref::<String>().map(String::as_str));
-        text.unwrap_or("a panic without a message")
+        &self.message
     }
 
     /// The payload, for [`std::panic::resume_unwind`].
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.0
+        self.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

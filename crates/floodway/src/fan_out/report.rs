@@ -6,10 +6,11 @@ use super::{ItemError, Outcome, Stats, StopReason};
 
 /// What became of every item.
 #[derive(Debug)]
+#[must_use = "a report says what failed"]
 #[non_exhaustive]
 pub struct Report<T, E> {
     /// One for every item that was pulled, by index; and one for every other where the source said
-    /// exactly how many there are.
+    /// exactly how many there are, up to the first 2²⁴ of them. `stats.counts` has all.
     pub outcomes: Vec<Outcome<T, E>>,
     /// Why it ended.
     pub stop: StopReason,
@@ -21,7 +22,8 @@ impl<T, E> Report<T, E> {
     /// Whether every item has a value.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.stop == StopReason::Completed && self.stats.counts.failures() == 0
+        let counts = &self.stats.counts;
+        self.stop == StopReason::Completed && counts.succeeded == counts.total()
     }
 
     /// The values there are, by index.
@@ -105,6 +107,10 @@ impl<T, E> fmt::Debug for FanOutError<T, E> {
 
 impl<T, E: std::error::Error + 'static> std::error::Error for FanOutError<T, E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.first().map(|error| error as _)
+        match self.first()? {
+            ItemError::Failed(error) => Some(error),
+            ItemError::Rejected(rejected) => Some(&**rejected),
+            error => Some(error),
+        }
     }
 }

@@ -44,7 +44,7 @@ impl<T> Run<T> {
     }
 }
 
-/// How many outcomes of items that never ran are made at once: a source may be longer than there is
+/// How many outcomes of items that were never pulled there are at most: a source may be longer than there is
 /// memory for the outcomes.
 const MOST_NOT_STARTED: usize = 1 << 24;
 
@@ -100,7 +100,8 @@ impl<T, E> Shelf<T, E> {
 
     /// None of these was started.
     pub(super) fn put_rest(&mut self, indices: Range<usize>, stop: &StopReason) {
-        self.rest = Some((indices, stop.clone()));
+        let end = indices.end.min(indices.start.saturating_add(MOST_NOT_STARTED));
+        self.rest = Some((indices.start..end, stop.clone()));
     }
 
     #[inline]
@@ -166,7 +167,7 @@ impl<T, E> Shelf<T, E> {
             all
         };
         if let Some((indices, stop)) = self.rest.take() {
-            all.extend(indices.take(MOST_NOT_STARTED).map(|index| not_started(index, &stop)));
+            all.extend(indices.map(|index| not_started(index, &stop)));
         }
         all
     }

@@ -232,7 +232,7 @@ where
             Err(payload) => {
                 // What panics when it is dropped has panicked already.
                 let _ = self.clear(Load::Ignore);
-                (Err(ItemError::Panicked(Panic::new(payload))), Load::Ignore)
+                (Err(ItemError::panicked(payload)), Load::Ignore)
             }
         };
         self.permits.complete(load);
@@ -286,7 +286,10 @@ where
         let kept = match kept {
             Ok(kept) => kept,
             Err(panic) => {
-                return Started::Done(Done { head, result: Err(ItemError::Panicked(panic)) });
+                return Started::Done(Done {
+                    head,
+                    result: Err(ItemError::Panicked(Box::new(panic))),
+                });
             }
         };
         let look = self.first.begin(|| call(item), permits, context, setting.load_of_failures);
@@ -328,7 +331,7 @@ where
         };
         match keep(|| setting.attempts.keep_again(&item)) {
             Ok(kept) => job.kept = kept,
-            Err(panic) => return Look::Done(Err(ItemError::Panicked(panic))),
+            Err(panic) => return Look::Done(Err(ItemError::Panicked(Box::new(panic)))),
         }
         self.last = None;
         job.head.attempts += 1;
@@ -395,7 +398,7 @@ where
             }
             let dropped = self.clear(Load::Ignore);
             if let (Ok(_), Err(panic)) = (&result, dropped) {
-                return Look::Done(Err(ItemError::Panicked(panic)));
+                return Look::Done(Err(ItemError::Panicked(Box::new(panic))));
             }
         }
         let (Err(error), Some(job)) = (&result, &mut self.job) else {
@@ -406,7 +409,7 @@ where
         }
         let retry = || setting.attempts.retry(job.head.attempts, error);
         match catch_unwind(AssertUnwindSafe(retry)) {
-            Err(payload) => Look::Done(Err(ItemError::Panicked(Panic::new(payload)))),
+            Err(payload) => Look::Done(Err(ItemError::panicked(payload))),
             Ok(Some(backoff)) => {
                 let until = setting.ticks().saturating_add(nanos(backoff));
                 job.phase = Phase::Waiting { until };
@@ -465,7 +468,10 @@ where
                 if rival_ran && let Some(cells) = &setting.cells {
                     cells.hedged(false);
                 }
-                let error = dropped.map_or_else(ItemError::Panicked, |()| ItemError::TimedOut);
+                let error = dropped.map_or_else(
+                    |panic| ItemError::Panicked(Box::new(panic)),
+                    |()| ItemError::TimedOut,
+                );
                 self.resolve(Err(error), false, setting)
             }
             Phase::Running if job.rival_at <= now => {
@@ -547,7 +553,7 @@ where
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
             // What panics when it is dropped has panicked already.
             let _ = self.first.clear(Load::Ignore);
-            LineEnd::Failed(ItemError::Panicked(Panic::new(payload)))
+            LineEnd::Failed(ItemError::panicked(payload))
         })
     }
 
@@ -628,7 +634,8 @@ impl<I, K, Fut, E> Slot<I, K, Fut, E> {
         // Between two attempts nothing was cancelled: the last one failed.
         let last = self.last.take();
         let cancelled = || last.unwrap_or(ItemError::Cancelled(reason));
-        let error = dropped.map_or_else(ItemError::Panicked, |()| cancelled());
+        let error =
+            dropped.map_or_else(|panic| ItemError::Panicked(Box::new(panic)), |()| cancelled());
         self.finish(Err(error), now)
     }
 

@@ -34,11 +34,11 @@ pub(super) fn measure(effort: Effort, report: &mut Report) -> anyhow::Result<()>
             // All of them at the end, where nothing waits for a consumer.
             Box::new(|items| {
                 let fan_out = (0..items).fan_out(item).concurrency(WIDTH);
-                black_box(in_a_task(&runtime, fan_out.name(&name).collect()));
+                let _ = black_box(in_a_task(&runtime, fan_out.name(&name).collect()));
             }),
             Box::new(|items| {
                 let fan_out = (0..items).fan_out(item).concurrency(WIDTH);
-                black_box(in_a_task(&runtime, fan_out.collect()));
+                let _ = black_box(in_a_task(&runtime, fan_out.collect()));
             }),
             // What the items are on one thread, without a fan-out.
             Box::new(|items| (0..items).for_each(|_| spin(turns))),

@@ -20,7 +20,7 @@ pub(super) fn measure(effort: Effort, report: &mut Report) -> anyhow::Result<()>
                 Box::new(|iterations| {
                     in_a_task(&runtime, async move {
                         for _ in 0..iterations {
-                            black_box((0..items).fan_out(ready).in_task().collect().await);
+                            let _ = black_box((0..items).fan_out(ready).in_task().collect().await);
                         }
                     });
                 }),
@@ -28,7 +28,7 @@ pub(super) fn measure(effort: Effort, report: &mut Report) -> anyhow::Result<()>
                     in_a_task(&runtime, async move {
                         for _ in 0..iterations {
                             let fan_out = (0..items).fan_out(ready).chunks(Chunking::Adaptive);
-                            black_box(fan_out.collect().await);
+                            let _ = black_box(fan_out.collect().await);
                         }
                     });
                 }),

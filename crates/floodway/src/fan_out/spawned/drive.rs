@@ -60,13 +60,14 @@ where
     pub(super) fn new(
         described: impl FnOnce() -> Parts<S, O, C, A, T, E> + Send + 'static,
     ) -> Box<Self> {
+        let last = Arc::default();
         Box::new(Self {
             described: Some(Box::new(described)),
             shared: None,
             ending: None,
             taken: VecDeque::new(),
             got: 0,
-            last: Arc::default(),
+            last,
         })
     }
 
@@ -88,7 +89,7 @@ where
         // What is to be stopped by a clock is not begun before somebody watches it.
         let inline =
             O::INLINE && parts.chunking == Chunking::Adaptive && !parts.stopper.is_needed();
-        let shared = Shared::new(parts, runtime);
+        let shared = Shared::new(parts, runtime, Arc::clone(&self.last));
         match context {
             Some(context) if inline && shared.chunks => shared.begin_inline(context),
             _ => shared.grow(),
@@ -107,16 +108,11 @@ where
         };
         let mut state = shared.state();
         state.ledger.register_consumer(context.waker());
-        if !state.ledger.is_over() {
-            // Workers that could not be spawned, or were dropped, have stopped the ledger.
-            return Poll::Pending;
-        }
-        drop(state);
-        if !shared.latch.is_free(context.waker()) {
+        // Under one lock: nobody can push, hire or begin between the question and the answer.
+        if !shared.latch.is_free(context.waker()) || !state.ledger.is_over_for_good() {
             return Poll::Pending;
         }
         let now = shared.setting.now();
-        let mut state = shared.state();
         let (ending, garbage) = settle(&mut state.ledger, shared.setting.cells.as_deref(), now);
         let _ = self.last.set(Progress::new(&state.ledger, now));
         drop(state);
@@ -188,6 +184,11 @@ where
 }
 
 /// A drive that can be watched and steered from elsewhere.
+#[diagnostic::on_unimplemented(
+    message = "this end is for engines whose items make progress by themselves",
+    label = "not with `.in_task()`",
+    note = "use `for_each`, which polls items beside the consumer, or `stream_lazy`"
+)]
 #[doc(hidden)]
 pub trait Steer: Drive {
     /// Begins at once.

@@ -90,6 +90,11 @@ impl<I, K, T, E> Lane<I, K, T, E> {
         !self.chunk.is_over(elapsed)
     }
 
+    /// Whether its size was chosen by what items cost, as opposed to asked for.
+    pub(super) const fn is_adaptive(&self) -> bool {
+        self.chunk.slice.is_some()
+    }
+
     /// How many items may run until the clock is read again.
     pub(super) fn until_look(&self) -> usize {
         self.look_at.saturating_sub(self.ran).max(1)

@@ -2,10 +2,12 @@
 
 use std::{
     future::{Ready, poll_fn, ready},
+    num::NonZeroUsize,
     panic::resume_unwind,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
 };
 
 use tokio::{runtime::Handle, task::JoinHandle};
@@ -33,6 +35,12 @@ pub trait Operate<I>: Send + Sync + 'static {
     /// Begins an item; `latch` is held while anything of it is left. Has permits if it is
     /// [detached](Self::DETACHED).
     fn operate(&self, item: I, latch: &Arc<Latch>, charge: Charge) -> Self::Future;
+
+    /// A worker may wait for a thread for long: the end does not wait for one that never began.
+    const QUEUES: bool;
+
+    /// How many workers can compute at the same time.
+    fn threads(runtime: &Handle) -> usize;
 
     /// Runs a worker.
     fn launch(runtime: &Handle, worker: impl Future<Output = ()> + Send + 'static);
@@ -69,6 +77,12 @@ where
         (self.0)(item)
     }
 
+    const QUEUES: bool = false;
+
+    fn threads(runtime: &Handle) -> usize {
+        runtime.metrics().num_workers()
+    }
+
     fn launch(runtime: &Handle, worker: impl Future<Output = ()> + Send + 'static) {
         drop(runtime.spawn(worker));
     }
@@ -97,6 +111,12 @@ where
         let operation = charge.permits.within(|| (self.0)(item));
         let span = tracing::Span::current();
         Child(tokio::spawn(run(operation, charge, held).instrument(span)))
+    }
+
+    const QUEUES: bool = false;
+
+    fn threads(runtime: &Handle) -> usize {
+        runtime.metrics().num_workers()
     }
 
     fn launch(runtime: &Handle, worker: impl Future<Output = ()> + Send + 'static) {
@@ -145,6 +165,28 @@ impl<T> Drop for Child<T> {
     }
 }
 
+/// Drives a worker on a thread of the blocking pool.
+///
+/// Not by `Handle::block_on`: there tokio forbids to block, and blocking is what these operations
+/// are for.
+fn wait_for(worker: impl Future<Output = ()>) {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut worker = pin!(worker);
+    while worker.as_mut().poll(&mut context).is_pending() {
+        // A wake that came before is not lost: the thread does not park then.
+        thread::park();
+    }
+}
+
 /// On a thread that may block.
 #[derive(Debug)]
 pub struct Block<F>(pub(super) F);
@@ -167,8 +209,13 @@ where
         ready((self.0)(item))
     }
 
+    const QUEUES: bool = true;
+
+    fn threads(_: &Handle) -> usize {
+        thread::available_parallelism().map_or(1, NonZeroUsize::get)
+    }
+
     fn launch(runtime: &Handle, worker: impl Future<Output = ()> + Send + 'static) {
-        let handle = runtime.clone();
-        drop(runtime.spawn_blocking(move || handle.block_on(worker)));
+        drop(runtime.spawn_blocking(move || wait_for(worker)));
     }
 }

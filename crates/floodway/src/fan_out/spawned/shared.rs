@@ -4,8 +4,8 @@ use std::{
     future::poll_fn,
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
     time::Duration,
@@ -53,9 +53,15 @@ pub(super) struct Shared<S: Source, O, C: Classes<S::Item>, A, T, E> {
     stopping: AtomicBool,
     /// The first worker runs in the task of the consumer.
     inline: AtomicBool,
-    /// Something was pushed while somebody had the lock.
+    /// Which thread has the lock, 0 for none: the source, keys and weights are foreign code that runs
+    /// under it, and may push to, or look at, their own fan-out.
+    owner: AtomicUsize,
+    /// Foreign code has pushed under the lock, or asked for a stop.
     pushed: AtomicBool,
+    stop_asked: AtomicBool,
     pub(super) latch: Arc<Latch>,
+    /// How far it came, for those who ask afterwards.
+    last: Arc<OnceLock<Progress>>,
     pub(super) runtime: Handle,
     pub(super) span: Span,
     /// Items may be put in chunks.
@@ -93,10 +99,14 @@ where
     E: Send + 'static,
 {
     /// Begins: somebody watches the clocks from here on, if there are any.
-    pub(super) fn new(parts: Parts<S, O, C, A, T, E>, runtime: Handle) -> Arc<Self> {
+    pub(super) fn new(
+        parts: Parts<S, O, C, A, T, E>,
+        runtime: Handle,
+        last: Arc<OnceLock<Progress>>,
+    ) -> Arc<Self> {
         let Parts { mut ledger, call, setting, stopper, span, chunking, on_stop } = parts;
         let policy = ledger.policy();
-        let workers = workers(ledger.bounds.concurrency, &runtime);
+        let workers = workers::<_, O>(ledger.bounds.concurrency, &runtime);
         // Permits are for one item, so items that need them run by themselves.
         let chunks = chunking != floodway_control::Chunking::Off
             && setting.admission.is_open()
@@ -124,8 +134,11 @@ where
             aborting: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             inline: AtomicBool::new(false),
+            owner: AtomicUsize::new(0),
             pushed: AtomicBool::new(false),
+            stop_asked: AtomicBool::new(false),
             latch: Arc::new(Latch::default()),
+            last,
             runtime,
             span,
             chunks,
@@ -141,7 +154,14 @@ where
 
     pub(super) fn state(&self) -> Locked<'_, S, C, T, E> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { state: Some(state), stopping: &self.stopping }
+        self.owner.store(this_thread(), Ordering::Relaxed);
+        Locked { state: Some(state), stopping: &self.stopping, owner: &self.owner }
+    }
+
+    /// Whether the calling code runs under the lock.
+    fn is_locked_here(&self) -> bool {
+        // Relaxed: a thread sees its own store, and never mistakes another's for it.
+        self.owner.load(Ordering::Relaxed) == this_thread()
     }
 
     /// Whether nothing is started any more.
@@ -175,11 +195,15 @@ where
         let mut worker = Box::pin(worker.work().instrument(self.span.clone()));
         let poll = worker.as_mut().poll(context);
         self.inline.store(false, Ordering::Relaxed);
-        self.state().growing = true;
+        let mut state = self.state();
+        state.growing = true;
+        state.size_for_all();
+        drop(state);
         if poll.is_pending() {
-            self.state().size_for_all();
             O::launch(&self.runtime, worker);
         }
+        // What waits is one item; and something may have been pushed meanwhile.
+        self.grow();
     }
 
     /// Whether a worker runs in the task of the consumer; asked by that worker alone.
@@ -190,40 +214,38 @@ where
 
     /// Adds a worker if there is, or may be, something for it to do.
     pub(super) fn grow(self: &Arc<Self>) {
-        self.pushed.store(false, Ordering::Relaxed);
         let worker = self.hire(&mut self.state());
         if let Some(worker) = worker {
             self.launch(worker);
         }
     }
 
-    /// Somebody has pushed: perhaps from within the source or a key function, under the lock. Then
-    /// whoever has the lock looks after releasing it.
+    /// Somebody has pushed. From within the source or a key function, under the lock: then whoever
+    /// has the lock looks after releasing it.
     fn look_for_pushed(self: &Arc<Self>) {
-        // SeqCst, like the exchange in `after_pull`: either the flag is seen there, or the lock is
-        // free here.
-        self.pushed.store(true, Ordering::SeqCst);
-        let state = match self.state.try_lock() {
-            Ok(state) => state,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
-        let mut state = Locked { state: Some(state), stopping: &self.stopping };
+        if self.is_locked_here() {
+            self.pushed.store(true, Ordering::Relaxed);
+            return;
+        }
+        let mut state = self.state();
         state.ledger.wake_waiter();
         let worker = self.hire(&mut state);
         drop(state);
-        self.pushed.store(false, Ordering::Relaxed);
         if let Some(worker) = worker {
             self.launch(worker);
         }
     }
 
-    /// To be called after a lock under which foreign code may have pushed, or others while it was
-    /// held.
+    /// To be called after a lock under which foreign code ran, by the same thread.
     #[inline]
     pub(super) fn after_pull(self: &Arc<Self>) {
-        if self.pushed.load(Ordering::SeqCst) && self.pushed.swap(false, Ordering::SeqCst) {
+        // Relaxed: set by this thread.
+        if self.pushed.load(Ordering::Relaxed) && self.pushed.swap(false, Ordering::Relaxed) {
             self.look_for_pushed();
+        }
+        if self.stop_asked.load(Ordering::Relaxed) && self.stop_asked.swap(false, Ordering::Relaxed)
+        {
+            self.stop(StopReason::Cancelled);
         }
     }
 
@@ -310,6 +332,7 @@ impl<S: Source, O, C: Classes<S::Item>, A, T, E> Drop for Shared<S, O, C, A, T, 
         let now = self.setting.now();
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if !state.ledger.is_settled() {
+            let _ = self.last.set(Progress::new(&state.ledger, now));
             let _garbage = settle(&mut state.ledger, self.setting.cells.as_deref(), now);
         }
     }
@@ -321,6 +344,7 @@ pub(super) struct Locked<'a, S: Source, C: Classes<S::Item>, T, E> {
     /// Taken by `drop`.
     state: Option<MutexGuard<'a, State<S, C, T, E>>>,
     stopping: &'a AtomicBool,
+    owner: &'a AtomicUsize,
 }
 
 impl<S: Source, C: Classes<S::Item>, T, E> std::ops::Deref for Locked<'_, S, C, T, E> {
@@ -344,6 +368,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> Drop for Locked<'_, S, C, T, E> {
     #[inline]
     fn drop(&mut self) {
         if let Some(mut state) = self.state.take() {
+            self.owner.store(0, Ordering::Relaxed);
             if state.ledger.stopped().is_some() {
                 self.stopping.store(true, Ordering::Relaxed);
             }
@@ -393,9 +418,16 @@ impl<S: Source, C: Classes<S::Item>, T, E> State<S, C, T, E> {
 }
 
 /// How many workers can compute at the same time.
-fn workers(concurrency: usize, runtime: &Handle) -> NonZeroUsize {
-    let threads = runtime.metrics().num_workers().max(1);
+fn workers<I, O: Operate<I>>(concurrency: usize, runtime: &Handle) -> NonZeroUsize {
+    let threads = O::threads(runtime).max(1);
     NonZeroUsize::new(concurrency.min(threads)).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Tells threads apart; never 0.
+#[inline]
+fn this_thread() -> usize {
+    thread_local!(static HERE: u8 = const { 0 });
+    HERE.with(|here| std::ptr::from_ref(here) as usize)
 }
 
 /// Adds a worker whenever something is pushed.
@@ -500,19 +532,19 @@ where
     E: Send + 'static,
 {
     fn progress(&self) -> Option<Progress> {
-        let shared = self.upgrade()?;
+        let shared = self.upgrade().filter(|shared| !shared.is_locked_here())?;
         let now = shared.setting.now();
         let state = shared.state();
         Some(Progress::new(&state.ledger, now))
     }
 
     fn set_concurrency(&self, concurrency: NonZeroUsize) {
-        let Some(shared) = self.upgrade() else {
+        let Some(shared) = self.upgrade().filter(|shared| !shared.is_locked_here()) else {
             return;
         };
         let mut state = shared.state();
         state.ledger.set_concurrency(concurrency.get());
-        state.workers = workers(concurrency.get(), &shared.runtime);
+        state.workers = workers::<_, O>(concurrency.get(), &shared.runtime);
         state.size_for_all();
         state.ledger.wake_waiter();
         drop(state);
@@ -521,7 +553,11 @@ where
 
     fn stop(&self) {
         if let Some(shared) = self.upgrade() {
-            shared.stop(StopReason::Cancelled);
+            if shared.is_locked_here() {
+                shared.stop_asked.store(true, Ordering::Relaxed);
+            } else {
+                shared.stop(StopReason::Cancelled);
+            }
         }
     }
 
@@ -535,6 +571,7 @@ where
             if let Some(supervisor) = supervisor {
                 supervisor.wake();
             }
+            shared.grow();
         }
     }
 }

@@ -52,7 +52,7 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    /// Dropped before `_held`: the end of the fan-out has the last reference.
+    /// Dropped before `held`: the end of the fan-out has the last reference.
     shared: Arc<Shared<S, O, C, A, T, E>>,
     /// The same once more, to be taken out while the worker itself is borrowed.
     spare: Sharing<S, O, C, A, T, E>,
@@ -69,6 +69,8 @@ where
     /// The ledger counts this worker among those that run something.
     running: bool,
     idle: bool,
+    /// Time went by between the pull and the start.
+    has_yielded: bool,
     /// The last reading of the clock.
     now: u64,
     /// For the item that is started next.
@@ -79,7 +81,7 @@ where
     task: Option<Waker>,
     /// With metrics: what items are woken through, to see how long they wait for their next poll.
     stamped: Option<(Arc<Stamped>, Waker)>,
-    _held: Held,
+    held: Option<Held>,
 }
 
 impl<S, O, C, A, T, E> Worker<S, O, C, A, T, E>
@@ -92,7 +94,7 @@ where
     E: Send + 'static,
 {
     pub(super) fn new(shared: Arc<Shared<S, O, C, A, T, E>>, place: usize) -> Box<Self> {
-        let held = shared.latch.hold();
+        let held = (!O::QUEUES).then(|| shared.latch.hold());
         let now = shared.setting.now();
         let lane = shared.chunks.then(|| Box::new(Lane::new()));
         Box::new(Self {
@@ -106,18 +108,22 @@ where
             goes_home: false,
             running: false,
             idle: false,
+            has_yielded: false,
             now,
             permits: Permits::None,
             resuming: None,
             timer: Timer::default(),
             task: None,
             stamped: None,
-            _held: held,
+            held,
         })
     }
 
     /// Boxed: a future that takes a large value by itself has room for it twice.
     pub(super) async fn work(mut self: Box<Self>) {
+        self.held.get_or_insert_with(|| self.shared.latch.hold());
+        // It may have waited for a thread.
+        self.now = self.shared.setting.now();
         loop {
             match poll_fn(|context| self.step(context)).await {
                 Step::Home => break,
@@ -161,6 +167,14 @@ where
                 let (next, colleague) = self.turn(waits, context);
                 if let Some(colleague) = colleague {
                     self.shared.launch(colleague);
+                    // The colleague lies where no other thread can take it until this poll is over,
+                    // which an item that computes may keep for long. So it goes first; unless
+                    // it could begin a later item of the same key before.
+                    if !C::KEYED {
+                        self.has_yielded = true;
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
                 }
                 match next {
                     Next::Run => {
@@ -273,7 +287,9 @@ where
             }
             let permits = if item_first {
                 let weight = self.pulled.as_ref().map_or(1, |pulled| pulled.weight);
-                shared.admit(weight).await?
+                let permits = shared.admit(weight).await?;
+                self.now = shared.setting.now();
+                permits
             } else {
                 permits
             };
@@ -411,6 +427,7 @@ where
             LineEnd::Waits => {
                 lane.end_run();
                 slot.keep(last, since, &shared.setting, *now);
+                self.give_back_rest();
             }
             LineEnd::Failed(error) => {
                 lane.end_run();
@@ -427,6 +444,9 @@ where
             return;
         };
         self.stamp(context.waker());
+        if std::mem::take(&mut self.has_yielded) {
+            self.now = self.shared.setting.now();
+        }
         let mut permits = std::mem::take(&mut self.permits);
         let Self { shared, slot, now, stamped, .. } = &mut *self;
         let waker = stamped.as_ref().map_or(context.waker(), |(_, waker)| waker);
@@ -439,7 +459,7 @@ where
             |item| shared.operate.operate(item, &shared.latch, std::mem::take(&mut charge));
         match slot.start(pulled, permits, &shared.setting, &mut call, context, *now) {
             // The first look has been had: what woke it since wakes this worker.
-            Started::Waits => {}
+            Started::Waits => self.give_back_rest(),
             Started::Done(done) => {
                 let now = self.end_time();
                 self.push(done.at(now));
@@ -447,6 +467,21 @@ where
             Started::Looked(Look::Done(result)) => self.end(result),
             Started::Looked(_) => {}
         }
+    }
+
+    /// An item of a chunk waits: what is behind it need not, unless it was asked to.
+    fn give_back_rest(&mut self) {
+        let Some(lane) = self.lane.as_mut().filter(|lane| lane.is_adaptive()) else {
+            return;
+        };
+        if lane.line.items.is_empty() {
+            return;
+        }
+        let mut state = self.shared.state();
+        state.ledger.give_back(lane.line.drain());
+        state.ledger.wake_waiter();
+        drop(state);
+        self.shared.grow();
     }
 
     /// The item that runs has ended.

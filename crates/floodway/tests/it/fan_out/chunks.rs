@@ -140,3 +140,21 @@ async fn what_is_pushed_inline_is_run() {
     assert_eq!(r.outcomes.len(), 15);
     assert_eq!(backlog.push(1), Err(1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_holds_up_nobody_behind_it() {
+    let began = Instant::now();
+    let r = ends(
+        (0..16_u32)
+            .fan_out(|n| async move {
+                sleep(ms(100)).await;
+                R::Ok(n)
+            })
+            .concurrency(nz(16))
+            .chunks(Chunking::Adaptive)
+            .collect(),
+    )
+    .await;
+    assert_eq!(r.stats.counts.succeeded, 16);
+    assert_eq!(began.elapsed(), ms(100));
+}

@@ -139,3 +139,59 @@ async fn concurrency_goes_up_and_down() {
     assert!(n > 0);
     assert_eq!(gauge.now(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_total_stays_the_same_while_items_are_parked() {
+    let mut outcomes = (0..40_u32)
+        .fan_out(|n| async move {
+            sleep(ms(1)).await;
+            R::Ok(n)
+        })
+        .limit_per_key(|n| n % 2, nz(1))
+        .concurrency(nz(8))
+        .stream();
+    let handle = outcomes.handle();
+    while outcomes.next().await.is_some() {
+        assert_eq!(handle.progress().total(), Some(40));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_is_known_after_a_drop() {
+    let mut outcomes = (0..100_u32)
+        .fan_out(|n| async move {
+            sleep(ms(1)).await;
+            R::Ok(n)
+        })
+        .concurrency(nz(1))
+        .stream();
+    let handle = outcomes.handle();
+    for _ in 0..5 {
+        assert!(outcomes.next().await.is_some());
+    }
+    drop(outcomes);
+    sleep(ms(50)).await;
+    assert!(handle.progress().done() >= 5, "{handle:?}");
+}
+
+/// Looking at the progress takes the lock that a push wants.
+#[test]
+fn pushes_beside_looks_are_all_run() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        for _ in 0..50 {
+            let running = std::iter::empty::<u32>().fan_out(|n| async move { R::Ok(n) }).start();
+            let (handle, backlog) = (running.handle().clone(), running.backlog().clone());
+            let looks = tokio::task::spawn_blocking(move || {
+                (0..2_000).for_each(|_| assert!(handle.progress().done() <= 200));
+            });
+            let pushes = tokio::task::spawn_blocking(move || {
+                (0..200).for_each(|n| backlog.push(n).expect("it takes items until it is joined"));
+            });
+            looks.await.unwrap();
+            pushes.await.unwrap();
+            assert_eq!(ends(running.join()).await.stats.counts.succeeded, 200);
+        }
+    });
+}

@@ -29,11 +29,8 @@ async fn the_end_of_a_source_needs_no_permit() {
             })
             .limiter(&limiter);
         let run = async {
-            if in_task {
-                ends(f.in_task().collect()).await
-            } else {
-                ends(f.collect()).await
-            };
+            let _ =
+                if in_task { ends(f.in_task().collect()).await } else { ends(f.collect()).await };
             began.elapsed()
         };
         let hog = async {

@@ -74,7 +74,7 @@ async fn show_how_long_woken_items_wait_for_their_poll() {
             sleep(ms(10)).await;
             tokio::time::advance(ms(40)).await;
         };
-        if in_task {
+        let _ = if in_task {
             tokio::join!(biased; busy, items.in_task().collect()).1
         } else {
             tokio::join!(biased; busy, items.collect()).1

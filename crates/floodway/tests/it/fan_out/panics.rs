@@ -173,3 +173,11 @@ async fn in_the_drop_of_a_future() {
         }
     }
 }
+
+/// `?` takes errors into boxes that want all of this.
+#[test]
+fn errors_that_may_hold_a_payload_go_anywhere() {
+    fn goes_anywhere<E: std::error::Error + Send + Sync + 'static>() {}
+    goes_anywhere::<floodway::fan_out::FanOutError<u32, std::io::Error>>();
+    goes_anywhere::<ItemError<std::io::Error>>();
+}

@@ -42,8 +42,8 @@ async fn pitfall_1_items_go_on_while_the_consumer_works() {
     while ends(outcomes.next()).await.is_some() {
         sleep(ms(20)).await;
     }
-    ends(fan_out(1).in_task().for_each(|_| sleep(ms(20)))).await;
-    ends(fan_out(2).for_each(|_| sleep(ms(20)))).await;
+    let _ = ends(fan_out(1).in_task().for_each(|_| sleep(ms(20)))).await;
+    let _ = ends(fan_out(2).for_each(|_| sleep(ms(20)))).await;
     let times = times.lock().unwrap();
     assert_eq!(times.len(), 300);
     assert!(times.iter().all(|time| *time == ms(24)), "{:?}", times.iter().max());
@@ -63,11 +63,11 @@ async fn pitfall_2_whoever_holds_a_permit_is_polled() {
         };
         (0..20_u32).fan_out(operation).limiter(&limiter).concurrency(nz(4))
     };
-    ends(fan_out().in_task().for_each(|_| own())).await;
-    ends(fan_out().for_each(|_| own())).await;
+    let _ = ends(fan_out().in_task().for_each(|_| own())).await;
+    let _ = ends(fan_out().for_each(|_| own())).await;
     let mut outcomes = fan_out().stream();
     while ends(outcomes.next()).await.is_some() {
-        ends(own()).await;
+        let _ = ends(own()).await;
     }
 }
 
@@ -157,10 +157,10 @@ async fn pitfall_6_the_window_is_filled_on_every_end() {
     };
     let fan_out = || (0..11_u64).fan_out(operation).concurrency(nz(2)).buffer(20).ordered();
     let began = Instant::now();
-    ends(fan_out().for_each(|_| ready(()))).await;
+    let _ = ends(fan_out().for_each(|_| ready(()))).await;
     assert_eq!(began.elapsed(), ms(100), "spawned");
     let began = Instant::now();
-    ends(fan_out().in_task().for_each(|_| ready(()))).await;
+    let _ = ends(fan_out().in_task().for_each(|_| ready(()))).await;
     assert_eq!(began.elapsed(), ms(100), "in task");
 }
 
@@ -190,18 +190,18 @@ async fn pitfall_8_every_end_is_bounded() {
         };
         (0..100_u32).fan_out(operation).concurrency(nz(4))
     };
-    ends(make().collect()).await;
+    let _ = ends(make().collect()).await;
     ends(make().try_collect()).await.expect("none fails");
-    ends(make().for_each(|_| ready(()))).await;
-    ends(make().fold((), |(), _| ready(()))).await;
+    let _ = ends(make().for_each(|_| ready(()))).await;
+    let _ = ends(make().fold((), |(), _| ready(()))).await;
     ends(make().first_ok()).await.expect("none fails");
     ends(make().quorum(nz(50))).await.expect("none fails");
-    ends(make().stream().for_each(|_| ready(()))).await;
-    ends(make().start().join()).await;
-    ends(make().spawn_each().collect()).await;
-    ends(make().in_task().collect()).await;
-    ends(make().in_task().for_each(|_| ready(()))).await;
-    ends(make().in_task().stream_lazy().for_each(|_| ready(()))).await;
+    let _ = ends(make().stream().for_each(|_| ready(()))).await;
+    let _ = ends(make().start().join()).await;
+    let _ = ends(make().spawn_each().collect()).await;
+    let _ = ends(make().in_task().collect()).await;
+    let _ = ends(make().in_task().for_each(|_| ready(()))).await;
+    let _ = ends(make().in_task().stream_lazy().for_each(|_| ready(()))).await;
     assert_eq!((gauge.most(), gauge.now()), (4, 0));
 }
 
@@ -245,9 +245,9 @@ async fn pitfall_10_stopped_means_gone() {
     let running = (0..100_u64).fan_out(operation.clone()).spawn_each().start();
     sleep(ms(10)).await;
     assert_eq!(gauge.now(), 16);
-    ends(running.shutdown()).await;
+    let _ = ends(running.shutdown()).await;
     assert_eq!(gauge.now(), 0);
-    ends((0..100_u64).fan_out(operation).timeout(ms(10)).collect()).await;
+    let _ = ends((0..100_u64).fan_out(operation).timeout(ms(10)).collect()).await;
     assert_eq!(gauge.now(), 0);
 }
 

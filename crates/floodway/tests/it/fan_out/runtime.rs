@@ -114,3 +114,22 @@ fn with_many_threads_loses_nothing() {
         }
     });
 }
+
+#[test]
+fn blocking_operations_may_block_on_tokio() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    let report = runtime.block_on(ends(
+        (0..8_u32)
+            .fan_out(move |n| {
+                let (sender, receiver) = tokio::sync::oneshot::channel();
+                handle.spawn(async move { sender.send(n) });
+                let received: u32 = receiver.blocking_recv().map_err(|_| n)?;
+                handle.block_on(async { Ok::<_, u32>(received) })
+            })
+            .blocking()
+            .concurrency(nz(4))
+            .collect(),
+    ));
+    assert_eq!(report.stats.counts.succeeded, 8);
+}

@@ -30,20 +30,20 @@ async fn length(text: &str) -> R<usize> {
 #[tokio::test(start_paused = true)]
 async fn every_end_is_send() {
     let fan_out = || (0..3_u32).fan_out(double);
-    ends(is_static(fan_out().collect())).await;
+    let _ = ends(is_static(fan_out().collect())).await;
     ends(is_static(fan_out().try_collect())).await.expect("none fails");
     ends(is_static(fan_out().first_ok())).await.expect("none fails");
     ends(is_static(fan_out().quorum(nz(2)))).await.expect("none fails");
-    ends(is_static(fan_out().for_each(|_| ready(())))).await;
-    ends(is_static(fan_out().fold(0, |n, _| ready(n)))).await;
-    ends(is_static(fan_out().stream()).next()).await;
-    ends(is_static(fan_out().spawn_each().collect())).await;
-    ends(is_static((0..3_u32).fan_out(R::Ok).blocking().collect())).await;
+    let _ = ends(is_static(fan_out().for_each(|_| ready(())))).await;
+    let _ = ends(is_static(fan_out().fold(0, |n, _| ready(n)))).await;
+    let _ = ends(is_static(fan_out().stream()).next()).await;
+    let _ = ends(is_static(fan_out().spawn_each().collect())).await;
+    let _ = ends(is_static((0..3_u32).fan_out(R::Ok).blocking().collect())).await;
     let running: Running<_, _> = is_static(fan_out().start());
     let _: Handle = is_static(running.handle().clone());
-    ends(is_static(running.join())).await;
-    ends(is_static(fan_out().in_task().collect())).await;
-    ends(is_static(fan_out().in_task().stream_lazy()).next()).await;
+    let _ = ends(is_static(running.join())).await;
+    let _ = ends(is_static(fan_out().in_task().collect())).await;
+    let _ = ends(is_static(fan_out().in_task().stream_lazy()).next()).await;
 }
 
 #[tokio::test(start_paused = true)]
