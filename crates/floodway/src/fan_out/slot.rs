@@ -10,18 +10,20 @@
 //!
 //! Shared by the engines: a worker has one slot, an engine in the task has many.
 
+mod attempt;
+mod line;
+
 use std::{
-    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    thread,
     time::Duration,
 };
 
 use tokio::time::Instant;
 
+use self::attempt::Attempt;
+pub(super) use self::line::LineEnd;
 use super::{
     ItemError, Outcome, StopReason, Timing,
     admission::{Admission, Permits},
@@ -78,12 +80,6 @@ pub(super) struct Slot<I, K, Fut, E> {
     job: Option<Job<I, K>>,
     /// Why the last attempt failed, while another one is to follow.
     last: Option<ItemError<E>>,
-}
-
-struct Attempt<Fut> {
-    /// Allocated once and used for every item.
-    future: Option<Pin<Box<Option<Fut>>>>,
-    permits: Permits,
 }
 
 /// What the outcome of an item says beside its result.
@@ -149,112 +145,6 @@ impl<K, T, E> Done<K, T, E> {
         let timing = Timing::of_nanos(queued, now.saturating_sub(started));
         Finished { key, outcome: Outcome { index, result, timing, attempts } }
     }
-}
-
-impl<Fut> Attempt<Fut> {
-    const fn new() -> Self {
-        Self { future: None, permits: Permits::None }
-    }
-
-    fn is_set(&self) -> bool {
-        self.future.as_ref().is_some_and(|future| future.is_some())
-    }
-
-    /// Drops the future, which may panic, and gives the permits back.
-    fn clear(&mut self, load: Load) -> Result<(), Panic> {
-        let dropped = match &mut self.future {
-            Some(place) => catch_unwind(AssertUnwindSafe(|| place.as_mut().set(None))),
-            None => Ok(()),
-        };
-        self.permits.complete(load);
-        dropped.map_err(Panic::new)
-    }
-}
-
-impl<Fut, T, E> Attempt<Fut>
-where
-    Fut: Future<Output = Result<T, E>>,
-{
-    /// Makes a future and polls it for the first time. Most that never wait end here, so all of it
-    /// happens under one `catch_unwind`.
-    #[inline]
-    fn begin(
-        &mut self,
-        make: impl FnOnce() -> Fut,
-        permits: Permits,
-        context: &mut Context<'_>,
-        load_of_failures: Load,
-    ) -> Poll<Result<T, ItemError<E>>> {
-        self.permits = permits;
-        let Self { future, permits } = self;
-        let begin = || {
-            permits.within(|| {
-                let place = match future {
-                    Some(place) => {
-                        place.as_mut().set(Some(make()));
-                        place
-                    }
-                    None => future.insert(Box::pin(Some(make()))),
-                };
-                poll_place(place, context)
-            })
-        };
-        let caught = catch_unwind(AssertUnwindSafe(begin));
-        self.polled(caught, load_of_failures)
-    }
-
-    /// Polls the future; it is gone once there is a result.
-    #[inline]
-    fn poll(
-        &mut self,
-        context: &mut Context<'_>,
-        load_of_failures: Load,
-    ) -> Poll<Result<T, ItemError<E>>> {
-        let Self { future, permits } = self;
-        let Some(place) = future else {
-            return Poll::Pending;
-        };
-        let poll = || permits.within(|| poll_place(place, context));
-        let caught = catch_unwind(AssertUnwindSafe(poll));
-        self.polled(caught, load_of_failures)
-    }
-
-    #[inline]
-    fn polled(
-        &mut self,
-        caught: thread::Result<Poll<Result<T, E>>>,
-        load_of_failures: Load,
-    ) -> Poll<Result<T, ItemError<E>>> {
-        let (result, load) = match caught {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Ok(value))) => (Ok(value), Load::Success),
-            Ok(Poll::Ready(Err(error))) => (Err(ItemError::Failed(error)), load_of_failures),
-            Err(payload) => {
-                // What panics when it is dropped has panicked already.
-                let _ = self.clear(Load::Ignore);
-                (Err(ItemError::panicked(payload)), Load::Ignore)
-            }
-        };
-        self.permits.complete(load);
-        Poll::Ready(result)
-    }
-}
-
-/// Polls what the place holds, and drops it once it has a result.
-#[expect(clippy::inline_always, reason = "a call per item is a fifth of what a trivial one costs")]
-#[inline(always)]
-fn poll_place<Fut: Future>(
-    place: &mut Pin<Box<Option<Fut>>>,
-    context: &mut Context<'_>,
-) -> Poll<Fut::Output> {
-    let Some(future) = place.as_mut().as_pin_mut() else {
-        return Poll::Pending;
-    };
-    let poll = future.poll(context);
-    if poll.is_ready() {
-        place.as_mut().set(None);
-    }
-    poll
 }
 
 impl<I, K, Fut, T, E> Slot<I, K, Fut, E>
@@ -510,107 +400,6 @@ where
             Poll::Ready(result) => self.resolve(result, true, setting),
         }
     }
-}
-
-/// Items that are not tried again, many of them in a tight loop.
-impl<I, K, Fut, T, E> Slot<I, K, Fut, E>
-where
-    Fut: Future<Output = Result<T, E>>,
-{
-    /// Runs items one after the other for as long as they do not wait and succeed: `values` get what
-    /// they result in. No more than `most`.
-    ///
-    /// All of it happens under one `catch_unwind`, and nothing is written down but the values: this
-    /// is what an item costs that does next to nothing.
-    #[inline]
-    pub(super) fn run_line(
-        &mut self,
-        items: &mut VecDeque<I>,
-        most: usize,
-        values: &mut Vec<T>,
-        mut call: impl FnMut(I) -> Fut,
-        context: &mut Context<'_>,
-    ) -> LineEnd<E> {
-        let place = self.first.future.get_or_insert_with(|| Box::pin(None));
-        let mut left = most;
-        let run = || {
-            loop {
-                if left == 0 {
-                    return LineEnd::Look;
-                }
-                let Some(item) = items.pop_front() else {
-                    return LineEnd::Look;
-                };
-                left -= 1;
-                place.as_mut().set(Some(call(item)));
-                match poll_place(place, context) {
-                    Poll::Pending => return LineEnd::Waits,
-                    Poll::Ready(Ok(value)) => values.push(value),
-                    Poll::Ready(Err(error)) => return LineEnd::Failed(ItemError::Failed(error)),
-                }
-            }
-        };
-        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
-            // What panics when it is dropped has panicked already.
-            let _ = self.first.clear(Load::Ignore);
-            LineEnd::Failed(ItemError::panicked(payload))
-        })
-    }
-
-    /// Makes the future of an item and polls it once. What panics has to be caught outside, and the
-    /// slot to be [cleared](Self::clear_after_panic).
-    #[inline]
-    pub(super) fn run_straight(
-        &mut self,
-        item: I,
-        call: &mut impl FnMut(I) -> Fut,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<T, E>> {
-        let place = self.first.future.get_or_insert_with(|| Box::pin(None));
-        place.as_mut().set(Some(call(item)));
-        poll_place(place, context)
-    }
-
-    /// Drops what a panic left behind.
-    #[cold]
-    pub(super) fn clear_after_panic(&mut self) {
-        // What panics when it is dropped has panicked already.
-        let _ = self.first.clear(Load::Ignore);
-    }
-
-    /// The item that [`run_line`](Self::run_line) left waiting becomes one like any other.
-    pub(super) fn keep<A>(&mut self, index: usize, since: u64, setting: &Setting<A>, now: u64) {
-        self.job = Some(Job {
-            head: Head { index, key: None, since, started: now, attempts: 1 },
-            weight: 1,
-            kept: None,
-            phase: Phase::Running,
-            timeout_at: NEVER,
-            rival_at: NEVER,
-            armed: !setting.is_timing(false),
-        });
-    }
-
-    /// The item that [`run_line`](Self::run_line) ended at.
-    pub(super) fn failed(
-        index: usize,
-        since: u64,
-        error: ItemError<E>,
-        now: u64,
-    ) -> Finished<K, T, E> {
-        let head = Head { index, key: None, since, started: now, attempts: 1 };
-        Done { head, result: Err(error) }.at(now)
-    }
-}
-
-/// Why a line stopped.
-pub(super) enum LineEnd<E> {
-    /// It is empty, or it is time to look at the clock.
-    Look,
-    /// The item that was taken last waits.
-    Waits,
-    /// The item that was taken last failed.
-    Failed(ItemError<E>),
 }
 
 /// What needs no future to be polled.

@@ -1,15 +1,17 @@
 //! The engines that run items in tasks or threads of their own: long-lived workers that pull.
 
+mod control;
 mod drive;
 mod lane;
 mod operate;
 mod shared;
+mod supervisor;
 mod worker;
 
 use std::num::NonZeroUsize;
 
-pub use self::shared::Control;
 pub use self::{
+    control::Control,
     drive::{SpawnedDrive, Steer},
     operate::{Block, Charge, Child, Direct, Each, Operate},
 };

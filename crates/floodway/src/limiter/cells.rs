@@ -56,6 +56,8 @@ pub(super) struct Cells {
     /// By [`Outcome::index`]; successes only where durations are not measured, or the histogram of
     /// hold times would count them a second time.
     completed: Counter<{ Outcome::ALL.len() }>,
+    /// The most successes that [`completed`](Self::completed) has answered.
+    succeeded: AtomicU64,
     limit_changes: Counter<{ 2 * CAUSES }>,
     /// `None` with [`Instrumentation::Counts`].
     pub(super) timings: Option<Timings>,
@@ -130,7 +132,11 @@ impl Cells {
         let mut completed = self.completed.values();
         if let Some(timings) = &self.timings {
             let others: u64 = completed.iter().sum();
-            completed[Outcome::Success.index()] = timings.hold.count().saturating_sub(others);
+            // What ends badly while this reads may be in the histogram and not among the others yet:
+            // a success for an instant. The maximum keeps the count from running backwards.
+            let now = timings.hold.count().saturating_sub(others);
+            let succeeded = self.succeeded.fetch_max(now, Ordering::Relaxed).max(now);
+            completed[Outcome::Success.index()] = succeeded;
         }
         completed
     }

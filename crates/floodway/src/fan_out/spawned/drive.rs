@@ -18,8 +18,9 @@ use super::{
         engine::{Drive, Parts, settle},
         source::Source,
     },
+    control::Control,
     operate::Operate,
-    shared::{Control, Shared},
+    shared::Shared,
 };
 
 /// A fan-out whose workers are spawned when it is first polled.

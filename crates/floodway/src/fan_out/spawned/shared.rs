@@ -23,13 +23,13 @@ use super::{
         attempts::Attempts,
         classes::Classes,
         engine::{Parts, settle},
-        latch::{Held, Latch},
+        latch::Latch,
         ledger::Ledger,
         slot::Setting,
         source::Source,
-        time::Stopper,
     },
     operate::Operate,
+    supervisor::Supervisor,
     worker::Worker,
 };
 use crate::Rejected;
@@ -45,7 +45,7 @@ pub(super) struct Shared<S: Source, O, C: Classes<S::Item>, A, T, E> {
     counter: tokio::sync::Mutex<()>,
     pub(super) operate: O,
     pub(super) setting: Setting<A>,
-    on_stop: OnStop,
+    pub(super) on_stop: OnStop,
     pub(super) policy: ErrorPolicy,
     /// What runs has to go now. Set after the stop.
     aborting: AtomicBool,
@@ -58,7 +58,7 @@ pub(super) struct Shared<S: Source, O, C: Classes<S::Item>, A, T, E> {
     owner: AtomicUsize,
     /// Foreign code has pushed under the lock, or asked for a stop.
     pushed: AtomicBool,
-    stop_asked: AtomicBool,
+    pub(super) stop_asked: AtomicBool,
     pub(super) latch: Arc<Latch>,
     /// How far it came, for those who ask afterwards.
     last: Arc<OnceLock<Progress>>,
@@ -76,8 +76,8 @@ pub(super) struct State<S: Source, C: Classes<S::Item>, T, E> {
     pub(super) idle: usize,
     pub(super) sizer: ChunkSizer,
     /// For how many workers chunks are sized, once there are several.
-    workers: NonZeroUsize,
-    supervisor: Option<Waker>,
+    pub(super) workers: NonZeroUsize,
+    pub(super) supervisor: Option<Waker>,
     /// Workers may be added.
     growing: bool,
 }
@@ -159,7 +159,7 @@ where
     }
 
     /// Whether the calling code runs under the lock.
-    fn is_locked_here(&self) -> bool {
+    pub(super) fn is_locked_here(&self) -> bool {
         // Relaxed: a thread sees its own store, and never mistakes another's for it.
         self.owner.load(Ordering::Relaxed) == this_thread()
     }
@@ -317,7 +317,7 @@ where
         }
     }
 
-    fn wake_crew(&self) {
+    pub(super) fn wake_crew(&self) {
         let mut state = self.state();
         let crew: Vec<_> = state.crew.iter().filter_map(|(_, task)| task.clone()).collect();
         state.ledger.wake_waiter();
@@ -418,7 +418,7 @@ impl<S: Source, C: Classes<S::Item>, T, E> State<S, C, T, E> {
 }
 
 /// How many workers can compute at the same time.
-fn workers<I, O: Operate<I>>(concurrency: usize, runtime: &Handle) -> NonZeroUsize {
+pub(super) fn workers<I, O: Operate<I>>(concurrency: usize, runtime: &Handle) -> NonZeroUsize {
     let threads = O::threads(runtime).max(1);
     NonZeroUsize::new(concurrency.min(threads)).unwrap_or(NonZeroUsize::MIN)
 }
@@ -449,129 +449,6 @@ where
     fn wake_by_ref(self: &Arc<Self>) {
         if let Some(shared) = self.0.upgrade() {
             shared.look_for_pushed();
-        }
-    }
-}
-
-/// Watches the clocks of a fan-out whose consumer may be busy.
-pub(super) struct Supervisor<S: Source, O, C: Classes<S::Item>, A, T, E> {
-    shared: Arc<Shared<S, O, C, A, T, E>>,
-    stopper: Stopper,
-    _held: Held,
-}
-
-impl<S, O, C, A, T, E> Supervisor<S, O, C, A, T, E>
-where
-    S: Source<Item: Send + 'static> + Send + 'static,
-    O: Operate<S::Item, Value = T, Error = E>,
-    C: Classes<S::Item, Key: Send + 'static> + Send + 'static,
-    A: Attempts<S::Item, E> + Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + 'static,
-{
-    pub(super) async fn watch(mut self) {
-        poll_fn(|context| self.poll(context)).await;
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let shared = &self.shared;
-        let mut state = shared.state();
-        if state.ledger.is_over() {
-            return Poll::Ready(());
-        }
-        state.supervisor = Some(context.waker().clone());
-        let stopped = state.ledger.stopped().is_some();
-        drop(state);
-        if !stopped {
-            let Some(reason) = self.stopper.poll_stop(context) else {
-                return Poll::Pending;
-            };
-            let mut state = shared.state();
-            state.ledger.stop(reason);
-            let over = state.ledger.is_over();
-            drop(state);
-            if shared.on_stop == OnStop::Abort {
-                shared.abort();
-            } else {
-                shared.wake_crew();
-            }
-            if over {
-                return Poll::Ready(());
-            }
-        }
-        if shared.on_stop == OnStop::Abort {
-            return Poll::Ready(());
-        }
-        if self.stopper.poll_grace(context) {
-            shared.abort();
-            return Poll::Ready(());
-        }
-        Poll::Pending
-    }
-}
-
-/// A fan-out that runs, for whoever watches and steers it.
-#[doc(hidden)]
-pub trait Control: Send + Sync {
-    /// `None` once it is over.
-    fn progress(&self) -> Option<Progress>;
-    fn set_concurrency(&self, concurrency: NonZeroUsize);
-    fn stop(&self);
-    /// Looks again whether it is over.
-    fn nudge(&self);
-}
-
-/// Keeps nothing alive: what the operation captured is gone once its fan-out is.
-impl<S, O, C, A, T, E> Control for Weak<Shared<S, O, C, A, T, E>>
-where
-    S: Source<Item: Send + 'static> + Send + 'static,
-    O: Operate<S::Item, Value = T, Error = E>,
-    C: Classes<S::Item, Key: Send + 'static> + Send + 'static,
-    A: Attempts<S::Item, E> + Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + 'static,
-{
-    fn progress(&self) -> Option<Progress> {
-        let shared = self.upgrade().filter(|shared| !shared.is_locked_here())?;
-        let now = shared.setting.now();
-        let state = shared.state();
-        Some(Progress::new(&state.ledger, now))
-    }
-
-    fn set_concurrency(&self, concurrency: NonZeroUsize) {
-        let Some(shared) = self.upgrade().filter(|shared| !shared.is_locked_here()) else {
-            return;
-        };
-        let mut state = shared.state();
-        state.ledger.set_concurrency(concurrency.get());
-        state.workers = workers::<_, O>(concurrency.get(), &shared.runtime);
-        state.size_for_all();
-        state.ledger.wake_waiter();
-        drop(state);
-        shared.grow();
-    }
-
-    fn stop(&self) {
-        if let Some(shared) = self.upgrade() {
-            if shared.is_locked_here() {
-                shared.stop_asked.store(true, Ordering::Relaxed);
-            } else {
-                shared.stop(StopReason::Cancelled);
-            }
-        }
-    }
-
-    fn nudge(&self) {
-        if let Some(shared) = self.upgrade() {
-            let mut state = shared.state();
-            state.ledger.wake_waiter();
-            state.ledger.wake_consumer();
-            let supervisor = state.supervisor.take();
-            drop(state);
-            if let Some(supervisor) = supervisor {
-                supervisor.wake();
-            }
-            shared.grow();
         }
     }
 }
