@@ -1,5 +1,7 @@
 //! A worker: pulls, runs, books, until there is nothing left.
 
+mod gate;
+
 use std::{
     future::poll_fn,
     sync::Arc,
@@ -7,8 +9,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::coop::{consume_budget, poll_proceed};
+use tokio::task::coop::poll_proceed;
 
+use self::gate::pending_once;
 use super::{
     super::{
         ItemError, StopReason,
@@ -255,74 +258,6 @@ where
         }
     }
 
-    /// Waits at the gate for permits, for the source or for room, in this order.
-    async fn wait(&mut self) -> Option<Permits> {
-        let shared = Arc::clone(&self.shared);
-        let _turn = shared.gate.lock().await;
-        let permits = loop {
-            // Whether there is anything left is asked without permits, where that can be known.
-            let item_first = C::WEIGHED || shared.state().ledger.looks_empty();
-            let permits = if item_first { Ok(Permits::None) } else { shared.admit(1).await? };
-            // What the source gives is only pulled with permits in hand; while it gives nothing,
-            // they are back with the limiter.
-            let next = poll_fn(|context| {
-                let mut state = shared.state();
-                let next = self.pull(&mut state, context);
-                if matches!(next, Next::Wait | Next::Pending) {
-                    // Nobody but the holder of the gate: there is one place for a waiter.
-                    state.ledger.wait(context.waker());
-                }
-                drop(state);
-                shared.after_pull();
-                Poll::Ready(next)
-            });
-            match next.await {
-                Next::Run => {}
-                Next::Rest => break None,
-                Next::Wait | Next::Pending => {
-                    drop(permits);
-                    pending_once().await;
-                    continue;
-                }
-            }
-            let permits = if item_first {
-                let weight = self.pulled.as_ref().map_or(1, |pulled| pulled.weight);
-                let permits = shared.admit(weight).await?;
-                self.now = shared.setting.now();
-                permits
-            } else {
-                permits
-            };
-            match permits {
-                Ok(permits) => break Some(permits),
-                Err(rejected) => {
-                    self.refuse(rejected);
-                    // A source without end in front of a limiter that is closed.
-                    consume_budget().await;
-                }
-            }
-        };
-        let mut state = shared.state();
-        self.leave_gate(&mut state);
-        let colleague = if permits.is_some() { shared.hire(&mut state) } else { None };
-        drop(state);
-        if let Some(colleague) = colleague {
-            shared.launch(colleague);
-        }
-        permits
-    }
-
-    /// What was pulled will not run after all.
-    fn refuse(&mut self, rejected: Rejected) {
-        let mut state = self.shared.state();
-        if let Some(pulled) = self.pulled.take() {
-            state.ledger.never_ran_after_all(pulled, ItemError::from(rejected));
-        }
-        self.running = false;
-        drop(state);
-        self.shared.after_stop();
-    }
-
     #[inline]
     fn pull(&mut self, state: &mut State<S, C, T, E>, context: &mut Context<'_>) -> Next {
         if state.workers() > state.ledger.bounds.concurrency {
@@ -377,13 +312,6 @@ where
             }
         }
         self.running = false;
-    }
-
-    fn leave_gate(&mut self, state: &mut State<S, C, T, E>) {
-        if self.idle {
-            self.idle = false;
-            state.idle -= 1;
-        }
     }
 
     /// Whether there is an item of the chunk to start, and time left for it.
@@ -609,12 +537,6 @@ enum Step {
     Elsewhere,
     /// Get permits for another attempt.
     WantsPermits,
-}
-
-/// Waits to be polled again: by whoever was given the waker before, or moved this.
-async fn pending_once() {
-    let mut before = true;
-    poll_fn(|_| if std::mem::take(&mut before) { Poll::Pending } else { Poll::Ready(()) }).await;
 }
 
 /// What it had comes to the books: everything is there unless the worker was dropped in the middle,
