@@ -352,6 +352,7 @@ where
         }
         let Self { slots, setting, call, .. } = self;
         let (place, wakeup) = &mut slots[slot];
+        wakeup.reset();
         let mut context = Context::from_waker(&wakeup.waker);
         match place.start(pulled, permits, setting, call, &mut context, self.now) {
             Started::Waits => self.looked(slot, Look::Pending),

@@ -281,6 +281,9 @@ where
                 self.first.is_set() || self.rival.as_ref().is_some_and(|rival| rival.is_set());
             // One of two failed: the other may still succeed.
             if result.is_err() && other_runs {
+                if by_rival && let Some(cells) = &setting.cells {
+                    cells.hedged(false);
+                }
                 return Look::Pending;
             }
             if let Some(cells) = &setting.cells {

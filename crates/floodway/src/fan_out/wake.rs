@@ -30,6 +30,11 @@ impl Stamp {
         let _ = self.at.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
     }
 
+    /// Forgets a wake that was meant for another item.
+    pub(super) fn reset(&self) {
+        self.at.store(0, Ordering::Relaxed);
+    }
+
     /// How long ago it was woken, if it was.
     pub(super) fn take_delay(&self) -> Option<Duration> {
         let at = self.at.swap(0, Ordering::Relaxed);

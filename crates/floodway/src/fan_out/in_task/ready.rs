@@ -58,6 +58,13 @@ pub(in crate::fan_out) struct Wakeup {
 }
 
 impl Wakeup {
+    /// Forgets a wake that was meant for the item before.
+    pub(in crate::fan_out) fn reset(&self) {
+        if let Some(stamp) = &self.stamp {
+            stamp.reset();
+        }
+    }
+
     /// How long ago the place was woken, if it was and somebody asks.
     pub(in crate::fan_out) fn take_delay(&self) -> Option<Duration> {
         self.stamp.as_ref()?.take_delay()

@@ -342,7 +342,10 @@ where
         let (before, most) = (lane.line.items.len(), lane.until_look());
         let call = |item| shared.operate.operate(item, &shared.latch, Charge::default());
         let Lane { line, run, .. } = &mut **lane;
-        let waker = stamped.as_ref().map_or(context.waker(), |(_, waker)| waker);
+        let waker = stamped.as_ref().map_or(context.waker(), |(stamped, waker)| {
+            stamped.stamp.reset();
+            waker
+        });
         let context = &mut Context::from_waker(waker);
         let end = slot.run_line(&mut line.items, most, &mut run.values, call, context);
         let started = before - line.items.len();
@@ -377,7 +380,10 @@ where
         }
         let mut permits = std::mem::take(&mut self.permits);
         let Self { shared, slot, now, stamped, .. } = &mut *self;
-        let waker = stamped.as_ref().map_or(context.waker(), |(_, waker)| waker);
+        let waker = stamped.as_ref().map_or(context.waker(), |(stamped, waker)| {
+            stamped.stamp.reset();
+            waker
+        });
         let context = &mut Context::from_waker(waker);
         let mut charge = charge::<S, O>(&mut permits, shared.setting.load_of_failures);
         if let Some(cells) = &shared.setting.cells {
