@@ -50,7 +50,7 @@ impl Arguments {
 
     /// The command that goes on from a line.
     pub(crate) fn again(&self, line: u64) -> String {
-        let mut command = String::from("floodway-bulk-process");
+        let mut command = String::from("cargo run --release -p floodway-bulk-process --");
         match &self.file {
             Some(file) => command += &format!(" {}", file.display()),
             None => command += &format!(" --lines {}", self.lines),
