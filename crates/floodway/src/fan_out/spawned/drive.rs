@@ -20,7 +20,7 @@ use super::{
     },
     control::Control,
     operate::Operate,
-    shared::Shared,
+    shared::{Shared, Sharing},
 };
 
 /// A fan-out whose workers are spawned when it is first polled.
@@ -44,8 +44,6 @@ where
     /// How far it came, for those who ask afterwards.
     last: Arc<OnceLock<Progress>>,
 }
-
-type Sharing<S, O, C, A, T, E> = Option<Arc<Shared<S, O, C, A, T, E>>>;
 
 type Described<S, O, C, A, T, E> = Box<dyn FnOnce() -> Parts<S, O, C, A, T, E> + Send>;
 

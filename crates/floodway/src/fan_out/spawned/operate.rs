@@ -37,13 +37,18 @@ pub trait Operate<I>: Send + Sync + 'static {
     fn operate(&self, item: I, latch: &Arc<Latch>, charge: Charge) -> Self::Future;
 
     /// A worker may wait for a thread for long: the end does not wait for one that never began.
-    const QUEUES: bool;
+    const QUEUES: bool = false;
 
     /// How many workers can compute at the same time.
-    fn threads(runtime: &Handle) -> usize;
+    #[must_use]
+    fn threads(runtime: &Handle) -> usize {
+        runtime.metrics().num_workers()
+    }
 
-    /// Runs a worker.
-    fn launch(runtime: &Handle, worker: impl Future<Output = ()> + Send + 'static);
+    /// Runs a worker: in a task, unless it may block.
+    fn launch(runtime: &Handle, worker: impl Future<Output = ()> + Send + 'static) {
+        drop(runtime.spawn(worker));
+    }
 }
 
 /// The permits of an item, and how its failure counts for them.
@@ -76,16 +81,6 @@ where
     fn operate(&self, item: I, _: &Arc<Latch>, _: Charge) -> Fut {
         (self.0)(item)
     }
-
-    const QUEUES: bool = false;
-
-    fn threads(runtime: &Handle) -> usize {
-        runtime.metrics().num_workers()
-    }
-
-    fn launch(runtime: &Handle, worker: impl Future<Output = ()> + Send + 'static) {
-        drop(runtime.spawn(worker));
-    }
 }
 
 /// In a task for each item.
@@ -111,16 +106,6 @@ where
         let operation = charge.permits.within(|| (self.0)(item));
         let span = tracing::Span::current();
         Child(tokio::spawn(run(operation, charge, held).instrument(span)))
-    }
-
-    const QUEUES: bool = false;
-
-    fn threads(runtime: &Handle) -> usize {
-        runtime.metrics().num_workers()
-    }
-
-    fn launch(runtime: &Handle, worker: impl Future<Output = ()> + Send + 'static) {
-        drop(runtime.spawn(worker));
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use floodway_control::ChunkSizer;
+use floodway_control::{ChunkSizer, Chunking};
 use slab::Slab;
 use tokio::runtime::Handle;
 use tracing::{Instrument, Span};
@@ -68,6 +68,9 @@ pub(super) struct Shared<S: Source, O, C: Classes<S::Item>, A, T, E> {
     pub(super) chunks: bool,
 }
 
+/// One's part in it, if one has it.
+pub(super) type Sharing<S, O, C, A, T, E> = Option<Arc<Shared<S, O, C, A, T, E>>>;
+
 pub(super) struct State<S: Source, C: Classes<S::Item>, T, E> {
     pub(super) ledger: Ledger<S, C, T, E>,
     /// The tasks of the workers whose item is pending.
@@ -108,10 +111,8 @@ where
         let policy = ledger.policy();
         let workers = workers::<_, O>(ledger.bounds.concurrency, &runtime);
         // Permits are for one item, so items that need them run by themselves.
-        let chunks = chunking != floodway_control::Chunking::Off
-            && setting.admission.is_open()
-            && !C::KEYED
-            && !C::WEIGHED;
+        let chunks =
+            chunking != Chunking::Off && setting.admission.is_open() && !C::KEYED && !C::WEIGHED;
         if !chunks {
             ledger.expect_ones();
         }

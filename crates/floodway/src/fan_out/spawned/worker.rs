@@ -28,7 +28,7 @@ use super::{
     },
     lane::Lane,
     operate::{Charge, Operate},
-    shared::{Place, Shared, State},
+    shared::{Place, Shared, Sharing, State},
 };
 use crate::{Outcome as Load, Rejected};
 
@@ -38,8 +38,6 @@ const LONGEST_INLINE: Duration = Duration::from_micros(50);
 
 /// How long it takes until measured costs mean something: 1,000 items that do nothing take less.
 const COLD: Duration = Duration::from_micros(10);
-
-type Sharing<S, O, C, A, T, E> = Option<Arc<Shared<S, O, C, A, T, E>>>;
 
 /// Boxed, because most fan-outs have no chunks and all have workers.
 type BoxedLane<S, C, T, E> =
@@ -230,7 +228,6 @@ where
         if state.workers() > state.ledger.bounds.concurrency {
             return (Next::Rest, None);
         }
-
         let next = if waits {
             if state.ledger.may_have_more() { Next::Wait } else { Next::Rest }
         } else {

@@ -133,3 +133,33 @@ fn blocking_operations_may_block_on_tokio() {
     ));
     assert_eq!(report.stats.counts.succeeded, 8);
 }
+
+/// Each item computes until the other one does: a colleague that nobody can take would never begin.
+#[test]
+fn items_that_compute_at_once_use_all_threads() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    for _ in 0..20 {
+        let inside = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let report = runtime.block_on(ends(
+            (0..2_u32)
+                .fan_out(move |n| {
+                    let inside = std::sync::Arc::clone(&inside);
+                    async move {
+                        use std::sync::atomic::Ordering::SeqCst;
+                        inside.fetch_add(1, SeqCst);
+                        // Far longer than a thread takes to wake, so as to fail instead of hanging.
+                        for _ in 0..2_000_000 {
+                            if inside.load(SeqCst) == 2 {
+                                return Ok(n);
+                            }
+                            std::thread::yield_now();
+                        }
+                        Err(n)
+                    }
+                })
+                .collect(),
+        ));
+        assert_eq!(report.stats.counts.succeeded, 2);
+    }
+}
