@@ -11,6 +11,7 @@
 //! - [`ChunkSizer`] says how many items of a fan-out a worker takes at once.
 //! - [`sizing`] has formulas to start from, and how parallel a run was.
 
+mod batch;
 mod chunk;
 mod controller;
 mod decision;
@@ -22,6 +23,10 @@ mod sample;
 pub mod sizing;
 mod window;
 
+pub use batch::{
+    BatchBound, BatchConfig, BatchDecision, BatchEstimate, BatchQueue, BatchRun, BatchSizer,
+    BatchSizing, BatchTarget, BatchTrigger, Dispatch,
+};
 pub use chunk::{Chunk, ChunkEstimate, ChunkSizer, Chunking};
 pub use controller::Controller;
 pub use decision::{Decision, Direction, Reason};
