@@ -29,7 +29,6 @@
 //! # }
 //! ```
 
-mod admission;
 mod attempts;
 mod backlog;
 mod cells;
@@ -70,7 +69,7 @@ pub use self::{
     in_task::{InTask, InTaskDrive},
     latch::Latch,
     name::Name,
-    outcome::{ItemError, Outcome, Panic, Timing},
+    outcome::{ItemError, Outcome, Timing},
     policy::{Counts, ErrorPolicy, OnStop, StopReason, Tolerance},
     report::{FanOutError, Report, Summary},
     source::{Iter, Source, Streamed},

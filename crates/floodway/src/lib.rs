@@ -24,10 +24,12 @@
 //! # }
 //! ```
 
+mod admission;
 mod clock;
 mod error;
 pub mod fan_out;
 mod limiter;
+mod panic;
 mod pool;
 mod sync;
 
@@ -44,6 +46,7 @@ pub use limiter::{
     Acquire, Acquiring, Ceiling, Entered, Instrumentation, Limiter, LimiterBuilder, LimiterHandle,
     LimiterMap, LimiterMapBuilder, MAX_PERMITS, Mode, Permit, Queue, RejectReason, Rejected,
 };
+pub use panic::Panic;
 pub use pool::{ConnectionError, Pool, PoolLimiter, PoolLimiterBuilder, PoolSnapshot, Pooled};
 
 /// Compiles and runs the examples of the guide. A doctest alone: the guide is not in the package.

@@ -11,7 +11,6 @@ use tracing::Span;
 
 use super::{
     ErrorPolicy, FanOut, ItemError, OnStop, Outcome, Report, Stats, StopReason,
-    admission::Admission,
     attempts::Attempts,
     cells::{CallEnd, CallOutcome, Cells},
     classes::Classes,
@@ -20,7 +19,7 @@ use super::{
     source::Source,
     time::Stopper,
 };
-use crate::Clock;
+use crate::{Clock, admission::Admission};
 
 /// Runs the items of a fan-out: [`Spawned`](super::Spawned), [`SpawnEach`](super::SpawnEach),
 /// [`Blocking`](super::Blocking) or [`InTask`](super::InTask).

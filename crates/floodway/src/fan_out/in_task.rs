@@ -18,7 +18,6 @@ pub use self::drive::InTaskDrive;
 use self::ready::{ReadySet, Wakeup};
 use super::{
     FanOut, ItemError, OnStop, StopReason,
-    admission::Permits,
     attempts::Attempts,
     classes::Classes,
     engine::{Ends, Engine, Parts, observe, observe_failure},
@@ -27,7 +26,7 @@ use super::{
     source::Source,
     time::{Stopper, Timer},
 };
-use crate::Rejected;
+use crate::{Rejected, admission::Permits};
 
 /// Polls all items in the task that waits for the fan-out: nothing need be `Send` or `'static`.
 ///

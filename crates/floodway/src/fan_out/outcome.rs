@@ -1,14 +1,9 @@
 //! What became of one item.
 
-use std::{
-    any::Any,
-    fmt,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{any::Any, fmt, time::Duration};
 
 use super::StopReason;
-use crate::Rejected;
+use crate::{Panic, Rejected};
 
 /// What became of one item: exactly one of these for every item that was pulled.
 #[derive(Debug)]
@@ -139,48 +134,5 @@ impl<E: std::error::Error + 'static> std::error::Error for ItemError<E> {
             Self::Rejected(rejected) => Some(&**rejected),
             _ => None,
         }
-    }
-}
-
-/// A panic that was caught, as a value.
-///
-/// Nothing is caught where the program is built with `panic = "abort"`.
-pub struct Panic {
-    message: Box<str>,
-    /// In a lock, because a payload need not be `Sync` and errors that go far have to be.
-    payload: Mutex<Box<dyn Any + Send>>,
-}
-
-impl Panic {
-    #[cold]
-    pub(super) fn new(payload: Box<dyn Any + Send>) -> Self {
-        let text = payload.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        let message = text.unwrap_or("a panic without a message").into();
-        Self { message, payload: Mutex::new(payload) }
-    }
-
-    /// What `panic!` said, if it said something.
-    #[must_use]
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-
-    /// The payload, for [`std::panic::resume_unwind`].
-    #[must_use]
-    pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Display for Panic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "panicked: {}", self.message())
-    }
-}
-
-impl fmt::Debug for Panic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&self.message()).finish()
     }
 }

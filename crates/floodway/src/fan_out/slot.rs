@@ -26,14 +26,15 @@ use self::attempt::Attempt;
 pub(super) use self::line::LineEnd;
 use super::{
     ItemError, Outcome, StopReason, Timing,
-    admission::{Admission, Permits},
     attempts::Attempts,
     cells::Cells,
     ledger::{Finished, Pulled},
-    outcome::Panic,
     time::since,
 };
-use crate::{Clock, Outcome as Load};
+use crate::{
+    Clock, Outcome as Load, Panic,
+    admission::{Admission, Permits},
+};
 
 /// No deadline, in nanoseconds of the clock.
 pub(super) const NEVER: u64 = u64::MAX;

@@ -9,11 +9,10 @@ use std::{
 };
 
 use super::{
-    super::{
-        ItemError, Outcome, StopReason, Timing, classes::Classes, outcome::Panic, source::Source,
-    },
+    super::{ItemError, Outcome, StopReason, Timing, classes::Classes, source::Source},
     Ledger, Next, Pulled,
 };
+use crate::Panic;
 
 /// Why items no longer run straight from the source.
 pub(in crate::fan_out) enum Straight<E> {

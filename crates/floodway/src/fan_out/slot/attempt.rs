@@ -7,8 +7,8 @@ use std::{
     thread,
 };
 
-use super::super::{ItemError, admission::Permits, outcome::Panic};
-use crate::Outcome as Load;
+use super::super::ItemError;
+use crate::{Outcome as Load, Panic, admission::Permits};
 
 /// One attempt of an item.
 pub(super) struct Attempt<Fut> {

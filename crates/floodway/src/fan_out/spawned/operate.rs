@@ -13,11 +13,8 @@ use std::{
 use tokio::{runtime::Handle, task::JoinHandle};
 use tracing::Instrument;
 
-use super::super::{
-    admission::Permits,
-    latch::{Held, Latch},
-};
-use crate::Outcome as Load;
+use super::super::latch::{Held, Latch};
+use crate::{Outcome as Load, admission::Permits};
 
 /// How a worker runs an item.
 #[doc(hidden)]

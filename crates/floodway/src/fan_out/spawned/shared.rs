@@ -19,7 +19,6 @@ use tracing::{Instrument, Span};
 use super::{
     super::{
         ErrorPolicy, OnStop, Progress, StopReason,
-        admission::Permits,
         attempts::Attempts,
         classes::Classes,
         engine::{Parts, settle},
@@ -32,7 +31,7 @@ use super::{
     supervisor::Supervisor,
     worker::Worker,
 };
-use crate::Rejected;
+use crate::{Rejected, admission::Permits};
 
 /// What the workers share, with the lock around the books.
 pub(super) struct Shared<S: Source, O, C: Classes<S::Item>, A, T, E> {

@@ -15,7 +15,6 @@ use self::gate::pending_once;
 use super::{
     super::{
         ItemError, StopReason,
-        admission::Permits,
         attempts::Attempts,
         classes::Classes,
         engine::observe,
@@ -30,7 +29,7 @@ use super::{
     operate::{Charge, Operate},
     shared::{Place, Shared, Sharing, State},
 };
-use crate::{Outcome as Load, Rejected};
+use crate::{Outcome as Load, Rejected, admission::Permits};
 
 /// How long a fan-out may keep the task that waits for it: well below what tokio's authors call long
 /// between two awaits, 10 to 100 µs (<https://ryhl.io/blog/async-what-is-blocking/>).

@@ -6,16 +6,13 @@ use tokio::task::coop::consume_budget;
 
 use super::{
     super::{
-        super::{
-            ItemError, admission::Permits, attempts::Attempts, classes::Classes, ledger::Next,
-            source::Source,
-        },
+        super::{ItemError, attempts::Attempts, classes::Classes, ledger::Next, source::Source},
         operate::Operate,
         shared::State,
     },
     Worker,
 };
-use crate::Rejected;
+use crate::{Rejected, admission::Permits};
 
 impl<S, O, C, A, T, E> Worker<S, O, C, A, T, E>
 where

@@ -1,4 +1,4 @@
-//! Permits for an attempt: from every limiter, in one order, before there is a future.
+//! Permits from several limiters, in one order, for as long as it takes.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use crate::{
     Acquire, Limiter, Outcome as Load, Permit, Priority, RejectReason, Rejected, limiter::Lender,
 };
 
-/// The limiters that a fan-out runs under.
+/// The limiters that a fan-out or a batcher runs under.
 ///
-/// All fan-outs ask them in the same order, so that none holds what another waits for while it
+/// All ask them in the same order, so that none holds what another waits for while it
 /// waits for what that one holds.
-pub(super) struct Admission {
+pub(crate) struct Admission {
     limiters: Vec<Source>,
     priority: Priority,
 }
 
 struct Source {
     limiter: Limiter,
-    /// The operation of that limiter inside which the fan-out was started, if there is one.
+    /// The operation of that limiter inside which it was started, if there is one.
     lender: Option<Lender>,
 }
 
 impl Admission {
-    /// Asks who lends here and now: call it where the fan-out was started.
-    pub(super) fn new(mut limiters: Vec<Limiter>, priority: Priority) -> Self {
+    /// Asks who lends here and now: call it where the work was started.
+    pub(crate) fn new(mut limiters: Vec<Limiter>, priority: Priority) -> Self {
         limiters.sort_by_key(Limiter::address);
         limiters.dedup_by_key(|limiter| limiter.address());
         let limiters = limiters.into_iter().map(|limiter| {
@@ -36,7 +36,7 @@ impl Admission {
     }
 
     /// Nothing has to be asked for.
-    pub(super) const fn is_open(&self) -> bool {
+    pub(crate) const fn is_open(&self) -> bool {
         self.limiters.is_empty()
     }
 
@@ -46,7 +46,7 @@ impl Admission {
 
     /// Permits that are free, if nobody waits for them. `None` is not counted as a rejection.
     #[inline]
-    pub(super) fn try_admit(&self, weight: u32) -> Option<Permits> {
+    pub(crate) fn try_admit(&self, weight: u32) -> Option<Permits> {
         match &self.limiters[..] {
             [] => Some(Permits::None),
             [one] => one.try_admit(self.request(weight)).map(Permits::One),
@@ -59,15 +59,15 @@ impl Admission {
     }
 
     /// Waits for the permits as long as it takes. Whoever calls this is the one waiter of the
-    /// fan-out.
+    /// fan-out or batcher.
     ///
     /// A limiter that is only busy is asked again: its queue is for callers that cannot wait, and
-    /// a fan-out can. What remains is a refusal that will not change.
+    /// these can. What remains is a refusal that will not change.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future gives back what was granted.
-    pub(super) async fn admit(&self, weight: u32) -> Result<Permits, Rejected> {
+    pub(crate) async fn admit(&self, weight: u32) -> Result<Permits, Rejected> {
         match &self.limiters[..] {
             [] => Ok(Permits::None),
             [one] => Ok(Permits::One(one.admit(self.request(weight)).await?)),
@@ -106,9 +106,9 @@ impl Source {
     }
 }
 
-/// The permits of one attempt.
+/// The permits of one operation.
 #[derive(Debug, Default)]
-pub(super) enum Permits {
+pub(crate) enum Permits {
     #[default]
     None,
     One(Permit),
@@ -118,7 +118,7 @@ pub(super) enum Permits {
 impl Permits {
     /// Polls something inside all permits, so that they are lent to what is nested in it.
     #[inline]
-    pub(super) fn within<R>(&mut self, run: impl FnOnce() -> R) -> R {
+    pub(crate) fn within<R>(&mut self, run: impl FnOnce() -> R) -> R {
         match self {
             Self::None => run(),
             Self::One(permit) => {
@@ -131,7 +131,7 @@ impl Permits {
 
     /// Gives all back.
     #[inline]
-    pub(super) fn complete(&mut self, load: Load) {
+    pub(crate) fn complete(&mut self, load: Load) {
         match std::mem::take(self) {
             Self::None => {}
             Self::One(permit) => permit.complete(load),
