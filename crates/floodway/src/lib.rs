@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+mod batcher;
 mod clock;
 mod error;
 pub mod fan_out;
