@@ -99,6 +99,7 @@ mod tests {
                 "dashboards/limiter.json",
                 "dashboards/pool.json",
                 "dashboards/fan-out.json",
+                "dashboards/batcher.json",
             ]
         );
     }

@@ -6,6 +6,7 @@
 //! closed label exist, at zero, from a component's birth
 //! (<https://github.com/prometheus/prometheus/issues/5355>).
 
+pub mod batcher;
 pub mod exporter;
 pub mod fan_out;
 pub mod limiter;
@@ -66,6 +67,32 @@ pub static CATALOGUE: &[&Metric] = &[
     &fan_out::ITEM_DURATION,
     &fan_out::STRAGGLER,
     &fan_out::WAKE_DELAY,
+    &batcher::TARGET,
+    &batcher::BOUND_ITEMS,
+    &batcher::BINDING_BOUND_INFO,
+    &batcher::QUEUED,
+    &batcher::QUEUE_CAPACITY,
+    &batcher::IN_FLIGHT,
+    &batcher::IN_FLIGHT_LIMIT,
+    &batcher::FIXED_COST,
+    &batcher::ITEM_COST,
+    &batcher::MODEL_RESIDUAL,
+    &batcher::MODEL_PAIRS,
+    &batcher::MAX_WEIGHT,
+    &batcher::FLUSHES,
+    &batcher::BATCHES,
+    &batcher::ITEMS,
+    &batcher::REJECTED,
+    &batcher::OVERHEAD,
+    &batcher::WORK,
+    &batcher::OVERHEAD_AVOIDED,
+    &batcher::SPLITS,
+    &batcher::RETRIES,
+    &batcher::TARGET_CHANGES,
+    &batcher::MODEL_RESETS,
+    &batcher::BATCH_ITEMS,
+    &batcher::EXECUTE_DURATION,
+    &batcher::WAIT_DURATION,
     &exporter::SERIES,
     &exporter::OVERFLOW,
     &exporter::RENDER_DURATION,
@@ -126,13 +153,16 @@ pub enum ComponentKind {
     Pool,
     /// Fan-outs of one name; label `fan_out`.
     FanOut,
+    /// A batcher; label `batcher`.
+    Batcher,
     /// The exporter itself; no label, there is one per registry.
     Exporter,
 }
 
 impl ComponentKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Limiter, Self::Pool, Self::FanOut, Self::Exporter];
+    pub const ALL: [Self; 5] =
+        [Self::Limiter, Self::Pool, Self::FanOut, Self::Batcher, Self::Exporter];
 
     /// The word for this kind.
     #[must_use]
@@ -141,6 +171,7 @@ impl ComponentKind {
             Self::Limiter => "limiter",
             Self::Pool => "pool",
             Self::FanOut => "fan_out",
+            Self::Batcher => "batcher",
             Self::Exporter => "exporter",
         }
     }
@@ -169,12 +200,20 @@ pub enum Unit {
     Requests,
     /// Calls of a fan-out, each over all of its items.
     Calls,
-    /// Inputs of a fan-out.
+    /// Inputs of a fan-out or of a batcher.
     Items,
+    /// Items that a batcher sends as one.
+    Batches,
+    /// Pairs of batches whose times are compared.
+    Pairs,
+    /// Whatever the caller weighs in: bytes, parameters.
+    Weight,
     /// Things that happened.
     Events,
     /// Keys of a map.
     Keys,
+    /// A share of something, or a multiple of it.
+    Ratio,
     /// 0 or 1.
     Boolean,
     /// Time series.
@@ -194,8 +233,12 @@ impl Unit {
             Self::Requests => "requests",
             Self::Calls => "calls",
             Self::Items => "items",
+            Self::Batches => "batches",
+            Self::Pairs => "pairs",
+            Self::Weight => "weight",
             Self::Events => "events",
             Self::Keys => "keys",
+            Self::Ratio => "ratio",
             Self::Boolean => "boolean",
             Self::Series => "series",
             Self::Info => "info",

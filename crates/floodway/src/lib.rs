@@ -25,6 +25,7 @@
 //! ```
 
 mod admission;
+mod batcher;
 mod clock;
 mod error;
 pub mod fan_out;

@@ -1,5 +1,6 @@
 //! The Grafana dashboards: what all of them share.
 
+mod batcher;
 mod exporter;
 mod fan_out;
 mod limiter;
@@ -23,11 +24,12 @@ use super::{
 const COLUMNS: u32 = 24;
 
 /// The path and content of each dashboard.
-pub(super) fn all() -> [(&'static str, Dashboard); 3] {
+pub(super) fn all() -> [(&'static str, Dashboard); 4] {
     [
         ("dashboards/limiter.json", limiter::dashboard()),
         ("dashboards/pool.json", pool::dashboard()),
         ("dashboards/fan-out.json", fan_out::dashboard()),
+        ("dashboards/batcher.json", batcher::dashboard()),
     ]
 }
 

@@ -56,13 +56,21 @@ async fn every_metric_of_a_limiter_is_there_from_birth_with_every_label_value() 
     }
 }
 
-/// Reports every metric of fan-outs, at zero: what each looks like on the page.
-#[derive(Default)]
-struct FanOut;
+/// Reports every metric of a kind of component, at zero: what each looks like on the page.
+struct Zeros(ComponentKind);
 
-impl Source for FanOut {
+impl Zeros {
+    /// Registered for as long as the answer lives.
+    fn registered(registry: &Registry, kind: ComponentKind, name: &str) -> Arc<dyn Source> {
+        let source: Arc<dyn Source> = Arc::new(Self(kind));
+        registry.register(kind, name, &source).unwrap();
+        source
+    }
+}
+
+impl Source for Zeros {
     fn collect(&self, out: &mut Collector) {
-        for metric in CATALOGUE.iter().filter(|metric| metric.component == ComponentKind::FanOut) {
+        for metric in CATALOGUE.iter().filter(|metric| metric.component == self.0) {
             let values = metric.labels.iter().map(|label| label.values.len()).product();
             match metric.kind {
                 Kind::Histogram(buckets) => out.histogram(metric, Histogram::new(buckets).value()),
@@ -75,7 +83,7 @@ impl Source for FanOut {
 #[test]
 fn every_metric_of_a_fan_out_is_there_at_zero_with_every_label_value() {
     let registry = Registry::new();
-    registry.shared::<FanOut>(ComponentKind::FanOut, "enrich").unwrap();
+    let _fan_out = Zeros::registered(&registry, ComponentKind::FanOut, "enrich");
     let page = Exporter::new(&registry).render();
     for line in [
         "# TYPE floodway_fan_out_calls_total counter\n",
@@ -95,11 +103,35 @@ fn every_metric_of_a_fan_out_is_there_at_zero_with_every_label_value() {
     assert_eq!(series.count(), 126);
 }
 
+#[test]
+fn every_metric_of_a_batcher_is_there_at_zero_with_every_label_value() {
+    let registry = Registry::new();
+    let _batcher = Zeros::registered(&registry, ComponentKind::Batcher, "users");
+    let page = Exporter::new(&registry).render();
+    for line in [
+        "# TYPE floodway_batcher_target_items gauge\n",
+        "floodway_batcher_bound_items{batcher=\"users\",bound=\"warm_up\"} 0\n",
+        "floodway_batcher_binding_bound_info{batcher=\"users\",bound=\"overhead\"} 0\n",
+        "floodway_batcher_max_weight{batcher=\"users\"} 0\n",
+        "# TYPE floodway_batcher_items_total counter\n",
+        "floodway_batcher_items_total{batcher=\"users\",outcome=\"deduplicated\"} 0\n",
+        "floodway_batcher_flushes_total{batcher=\"users\",trigger=\"drain\"} 0\n",
+        "# TYPE floodway_batcher_batch_items histogram\n",
+        "floodway_batcher_batch_items_bucket{batcher=\"users\",le=\"4096\"} 0\n",
+        "floodway_batcher_wait_duration_seconds_bucket{batcher=\"users\",le=\"0.0001\"} 0\n",
+    ] {
+        assert!(page.contains(line), "{line}{page}");
+    }
+    let series = page.lines().filter(|line| line.contains("{batcher=\"users\""));
+    assert_eq!(series.count(), 112);
+}
+
 #[tokio::test]
 async fn the_page_passes_promtool() {
     let registry = Registry::new();
     let _limiter = limiter(&registry, "orders").build().unwrap();
-    registry.shared::<FanOut>(ComponentKind::FanOut, "enrich").unwrap();
+    let _fan_out = Zeros::registered(&registry, ComponentKind::FanOut, "enrich");
+    let _batcher = Zeros::registered(&registry, ComponentKind::Batcher, "users");
     let exporter = Exporter::new(&registry);
     let _first = exporter.render();
     if let Some(checked) = floodway_test_support::promtool_check_metrics(&exporter.render()) {

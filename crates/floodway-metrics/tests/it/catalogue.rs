@@ -11,8 +11,10 @@ fn names_follow_the_prometheus_conventions() {
         assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}: snake case");
         let counter = matches!(metric.kind, Kind::Counter);
         assert_eq!(name.ends_with("_total"), counter, "{name}: _total is for counters");
-        let unit = name.trim_end_matches("_total").ends_with("_seconds");
-        assert_eq!(unit, metric.unit == Unit::Seconds, "{name}: unit suffix");
+        for (suffix, unit) in [("_seconds", Unit::Seconds), ("_ratio", Unit::Ratio)] {
+            let ends = name.trim_end_matches("_total").ends_with(suffix);
+            assert_eq!(ends, metric.unit == unit, "{name}: unit suffix");
+        }
         if metric.component != ComponentKind::Exporter {
             let prefix = format!("floodway_{}_", metric.component.as_str());
             assert!(name.starts_with(&prefix), "{name} starts with {prefix}");

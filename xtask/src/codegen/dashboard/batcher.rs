@@ -1,0 +1,345 @@
+//! The batcher's dashboard.
+
+use floodway_metrics::catalogue::batcher::{
+    BATCH_ITEMS, BATCH_OUTCOME, BATCHES, BINDING_BOUND_INFO, BOUND, BOUND_ITEMS, DIRECTION,
+    EXECUTE_DURATION, FIXED_COST, FLUSHES, IN_FLIGHT, IN_FLIGHT_LIMIT, ITEM_COST, ITEM_OUTCOME,
+    ITEMS, MAX_WEIGHT, MODEL_PAIRS, MODEL_RESETS, MODEL_RESIDUAL, OVERHEAD, OVERHEAD_AVOIDED,
+    QUEUE_CAPACITY, QUEUED, REASON, REJECTED, RETRIES, SPLITS, TARGET, TARGET_CHANGES, TRIGGER,
+    WAIT_DURATION, WORK,
+};
+
+use super::{
+    Content, Line, Section,
+    panel::{Draft, Text},
+};
+use crate::codegen::{
+    grafana::Dashboard,
+    promql::{Expr, gauge, quantile, rate, rate_where, sum_rate},
+};
+
+/// By the component's name.
+const NAME: &[&str] = &["batcher"];
+
+/// Outcomes of items that went wrong. The others are success, what a caller no longer wanted, or
+/// the answer to another item.
+const WRONG: &[&str] = &["item_error", "batch_error", "rejected", "expired"];
+
+const NO_BATCHER: &str = "No batcher matches: check the variables above and the scrape.";
+const NO_ITEMS: &str = "No item ended: check that calls pass the batcher, and Batches in flight \
+    for those that still run.";
+const NO_BATCHES: &str = "No batch went: check that calls pass the batcher, and Queue fill for \
+    items that wait for a free slot.";
+const NO_ENDS: &str = "No batch ended: check Batches in flight for those that still run.";
+const NO_COSTS: &str = "No batch was measured: none ended, or its costs are not known yet.";
+const NO_WAITS: &str = "No wait was measured: nothing went, or the batcher measures no waits.";
+
+pub(super) fn dashboard() -> Dashboard {
+    super::dashboard(Content {
+        uid: "floodway-batcher",
+        title: "Floodway / Batcher",
+        description: "What batchers save, what they refuse, where the time of their items goes, \
+            and what decides the size of a batch.",
+        anchor: &TARGET,
+        sections: vec![
+            Section { title: "At a glance", lines: vec![glance()] },
+            Section { title: "Health", lines: vec![batches(), ends()] },
+            Section { title: "Refused", lines: vec![refused()] },
+            Section { title: "Where the time goes", lines: vec![durations(), costs()] },
+            Section { title: "What decides the size", lines: vec![bounds(), model()] },
+        ],
+    })
+}
+
+/// The share of fixed cost in the time of batches; `by` aggregates each rate.
+fn overhead_share(by: impl Fn(Expr) -> Expr) -> Expr {
+    let overhead = by(rate(&OVERHEAD));
+    overhead.per(&overhead.plus(&by(rate(&WORK))))
+}
+
+/// Of each instance, because their queues are not shared.
+fn queue_fill() -> Expr {
+    gauge(&QUEUED).per(&gauge(&QUEUE_CAPACITY))
+}
+
+fn glance() -> Line {
+    let wrong = rate_where(&ITEMS, &ITEM_OUTCOME, WRONG).sum();
+    let ok = rate_where(&ITEMS, &ITEM_OUTCOME, &["ok"]).sum();
+    let success = Draft::stat(Text {
+        title: "Item success",
+        unit: "percentunit",
+        description: "Share of items that were answered well, of those that were or went wrong. \
+            Cancelled items, which nobody wants any more, and deduplicated ones, which share the \
+            answer to another, do not count. Below 99 %: find the outcome in Items by outcome.",
+        no_value: NO_ITEMS,
+    })
+    .query(wrong.per(&ok.plus(&wrong)).complement(), "ok")
+    .bad_below(0.999, 0.99);
+    let overhead = Draft::stat(Text {
+        title: "Overhead share",
+        unit: "percentunit",
+        description: "Share of the time of batches that they would have cost without any item. See \
+            the panel of that name below.",
+        no_value: NO_COSTS,
+    })
+    .query(overhead_share(|rate| rate.sum()), "overhead")
+    .bad_above(0.3, 0.5);
+    let queue = Draft::stat(Text {
+        title: "Worst queue fill",
+        unit: "percentunit",
+        description: "Items that wait, of those that may, of the batcher and instance with the \
+            fullest queue. At 100 % it refuses.",
+        no_value: NO_BATCHER,
+    })
+    .query(queue_fill().max(), "filled")
+    .bad_above(0.7, 0.9);
+    let wait = Draft::stat(Text {
+        title: "Wait p99",
+        unit: "s",
+        description: "Time from the arrival of an item to the dispatch of its batch that 99 of 100 \
+            stay below.",
+        no_value: NO_WAITS,
+    })
+    .query(quantile(0.99, &[], &WAIT_DURATION).numbers(), "p99")
+    .bad_above(0.1, 0.25);
+    Line { height: 4, panels: vec![success, overhead, queue, wait] }
+}
+
+fn batches() -> Line {
+    let overhead = Draft::time_series(Text {
+        title: "Overhead share",
+        unit: "percentunit",
+        description: "Share of the time of batches that they would have cost without any item. \
+            High while Queue fill is low costs nobody anything: there is too little load for \
+            larger batches. High while items queue: let batches be larger; Size and its bounds \
+            says what keeps them small.",
+        no_value: NO_COSTS,
+    })
+    .query(overhead_share(|rate| rate.sum_by(NAME)), "{{batcher}}")
+    .bad_above(0.3, 0.5)
+    .up_to(1.0);
+    let size = Draft::time_series(Text {
+        title: "Size and its bounds",
+        unit: "short",
+        description: "Items that a batch may have, that it has on average, and that each bound \
+            would allow on its own; one that allows any number is at the configured maximum. Mean \
+            near the target: the lowest bound decides. Mean far below: batches go before they are \
+            full, Flushes by trigger says why.",
+        no_value: NO_BATCHER,
+    })
+    .query(gauge(&TARGET).avg_by(NAME), "{{batcher}} target")
+    .query(
+        sum_rate(&BATCH_ITEMS).sum_by(NAME).per(&rate(&FLUSHES).sum_by(NAME)),
+        "{{batcher}} mean",
+    )
+    .query(gauge(&BOUND_ITEMS).avg_by(&["batcher", BOUND.name]), "{{batcher}} {{bound}}");
+    let flushes = Draft::time_series(Text {
+        title: "Flushes by trigger",
+        unit: "ops",
+        description: "Batches per second that left the queue, by why they went when they did. \
+            Mostly idle: little load, nothing waits. Mostly linger: items wait for company that \
+            does not come, shorten it. Mostly size or weight: batches are full, raise that bound \
+            if items queue. Mostly objective: the latency objective leaves no time for more.",
+        no_value: NO_BATCHER,
+    })
+    .query(rate(&FLUSHES).sum_by(&["batcher", TRIGGER.name]), "{{batcher}} {{trigger}}");
+    Line { height: 10, panels: vec![overhead, size, flushes] }
+}
+
+fn ends() -> Line {
+    let items = Draft::time_series(Text {
+        title: "Items by outcome",
+        unit: "cps",
+        description: "Items per second that have their outcome, one each. Item errors are answers \
+            to single items; batch errors take every item of the batch with them, see Batches by \
+            outcome. Rejected and expired: see Rejected by reason. Deduplicated items are calls \
+            that the downstream was spared.",
+        no_value: NO_BATCHER,
+    })
+    .query(rate(&ITEMS).sum_by(&["batcher", ITEM_OUTCOME.name]), "{{batcher}} {{outcome}}");
+    let batches = Draft::time_series(Text {
+        title: "Batches by outcome",
+        unit: "ops",
+        description: "Batches per second that ended, with the parts of those that were split and \
+            further attempts. Mismatched: more or fewer answers than items, a mistake in the \
+            function that runs a batch, as is panicked. Aborted: dropped before the answer. \
+            Errors: the downstream fails; with splits, a single item may be to blame.",
+        no_value: NO_BATCHER,
+    })
+    .query(rate(&BATCHES).sum_by(&["batcher", BATCH_OUTCOME.name]), "{{batcher}} {{outcome}}");
+    let size = Draft::time_series(Text {
+        title: "Batch size",
+        unit: "short",
+        description: "Items of a batch as it left the queue. p50 at 1: batching hardly happens. \
+            Far apart p50 and p99: items arrive in bursts.",
+        no_value: NO_BATCHES,
+    })
+    .query(quantile(0.5, NAME, &BATCH_ITEMS), "{{batcher}} p50")
+    .query(quantile(0.95, NAME, &BATCH_ITEMS), "{{batcher}} p95")
+    .query(quantile(0.99, NAME, &BATCH_ITEMS), "{{batcher}} p99");
+    Line { height: 9, panels: vec![items, batches, size] }
+}
+
+fn refused() -> Line {
+    let rejected = Draft::time_series(Text {
+        title: "Rejected by reason",
+        unit: "cps",
+        description: "Items per second that were refused before they were sent. Queue full: the \
+            downstream is slower than the callers, slow them down. Weight: an item is heavier than \
+            a batch may be. Expired: its deadline passed while it waited. Limiter: no permit for \
+            the batch, see the limiter's dashboard. Closed: a caller outlives the batcher.",
+        no_value: NO_BATCHER,
+    })
+    .query(rate(&REJECTED).sum_by(&["batcher", REASON.name]), "{{batcher}} {{reason}}");
+    let queue = Draft::time_series(Text {
+        title: "Queue fill",
+        unit: "percentunit",
+        description: "Items that wait, of those that may, on the instance with the fullest queue. \
+            Steadily high: all slots are busy, so allow more batches in flight if the downstream \
+            bears them, or larger ones. At 100 % it refuses.",
+        no_value: NO_BATCHER,
+    })
+    .query(queue_fill().max_by(NAME), "{{batcher}}")
+    .bad_above(0.7, 0.9)
+    .up_to(1.0);
+    let repairs = Draft::time_series(Text {
+        title: "Splits and retries",
+        unit: "ops",
+        description: "Batches per second that failed as a whole and were split, and that were \
+            tried again. Steady splits: some items spoil the batch of others, check them before \
+            they are sent. Many retries load a downstream that already fails.",
+        no_value: NO_BATCHER,
+    })
+    .query(rate(&SPLITS).sum_by(NAME), "{{batcher}} splits")
+    .query(rate(&RETRIES).sum_by(NAME), "{{batcher}} retries");
+    Line { height: 9, panels: vec![rejected, queue, repairs] }
+}
+
+fn durations() -> Line {
+    let wait = Draft::time_series(Text {
+        title: "Wait",
+        unit: "s",
+        description: "Time from the arrival of an item to the dispatch of its batch. Below the \
+            linger it is the wait for company, and shortens with it; above, the wait for a free \
+            slot, and grows with Queue fill.",
+        no_value: NO_WAITS,
+    })
+    .query(quantile(0.5, NAME, &WAIT_DURATION), "{{batcher}} p50")
+    .query(quantile(0.95, NAME, &WAIT_DURATION), "{{batcher}} p95")
+    .query(quantile(0.99, NAME, &WAIT_DURATION), "{{batcher}} p99");
+    let execute = Draft::time_series(Text {
+        title: "Execute",
+        unit: "s",
+        description: "Time from the permit of a batch to its answer. If it grows with Batch size \
+            alone, set a latency objective; if it grows without, look at the downstream.",
+        no_value: NO_ENDS,
+    })
+    .query(quantile(0.5, NAME, &EXECUTE_DURATION), "{{batcher}} p50")
+    .query(quantile(0.95, NAME, &EXECUTE_DURATION), "{{batcher}} p95")
+    .query(quantile(0.99, NAME, &EXECUTE_DURATION), "{{batcher}} p99");
+    let cost = Draft::time_series(Text {
+        title: "Cost per item",
+        unit: "s",
+        description: "Time of batches per item, failures and further attempts included, above what \
+            an item costs in a batch of any size (0 while unknown). The gap is what larger batches \
+            can still save; without one, only a quicker downstream helps.",
+        no_value: NO_ENDS,
+    })
+    .query(
+        sum_rate(&EXECUTE_DURATION).sum_by(NAME).per(&sum_rate(&BATCH_ITEMS).sum_by(NAME)),
+        "{{batcher}} cost",
+    )
+    .query(gauge(&ITEM_COST).avg_by(NAME), "{{batcher}} floor");
+    Line { height: 9, panels: vec![wait, execute, cost] }
+}
+
+fn costs() -> Line {
+    let fixed = Draft::time_series(Text {
+        title: "Fixed cost",
+        unit: "s",
+        description: "What a batch costs whatever its size, as estimated; 0 while unknown. It is \
+            what batching saves on every item but the first: many times the floor of Cost per item \
+            makes large batches worth it, a small part of it makes batching pointless.",
+        no_value: NO_BATCHER,
+    })
+    .query(gauge(&FIXED_COST).avg_by(NAME), "{{batcher}}");
+    let avoided = Draft::time_series(Text {
+        title: "Overhead avoided per second",
+        unit: "s",
+        description: "Time of the downstream that batching saves in each second, against batches \
+            of one, and that it still spends on fixed cost. Little avoided: the batcher earns its \
+            keep only where calls themselves are scarce.",
+        no_value: NO_COSTS,
+    })
+    .query(rate(&OVERHEAD_AVOIDED).sum_by(NAME), "{{batcher}} avoided")
+    .query(rate(&OVERHEAD).sum_by(NAME), "{{batcher}} paid");
+    Line { height: 8, panels: vec![fixed, avoided] }
+}
+
+fn bounds() -> Line {
+    let binding = Draft::time_series(Text {
+        title: "Binding bound",
+        unit: "short",
+        description: "Instances by what keeps their batches from being larger. Overhead: large \
+            enough. Objective, weight, max: set by you, raise it if items queue. Load: larger \
+            would only wait longer. Unprofitable: batching saves nothing here. Observed: larger \
+            ones took longer per item. Warm up: too little was measured yet.",
+        no_value: NO_BATCHER,
+    })
+    .query(gauge(&BINDING_BOUND_INFO).sum_by(&["batcher", BOUND.name]), "{{batcher}} {{bound}}");
+    let in_flight = Draft::time_series(Text {
+        title: "Batches in flight",
+        unit: "short",
+        description: "Batches that run at the moment of the scrape, below the most that may. At \
+            the limit with a queue: raise it if Execute stays, or let batches be larger. Far \
+            below the limit with a queue: the limiter behind it holds them back.",
+        no_value: NO_BATCHER,
+    })
+    .query(gauge(&IN_FLIGHT).sum_by(NAME), "{{batcher}} in flight")
+    .query(gauge(&IN_FLIGHT_LIMIT).sum_by(NAME), "{{batcher}} limit");
+    let weight = Draft::time_series(Text {
+        title: "Most weight",
+        unit: "short",
+        description: "The most that a batch may weigh on the instance that allows least, in the \
+            unit that you weigh in; 0 if weight bounds nothing. Below what was configured: the \
+            downstream refused such a batch as too large, so configure what it takes.",
+        no_value: NO_BATCHER,
+    })
+    .query(gauge(&MAX_WEIGHT).min_by(NAME), "{{batcher}}");
+    Line { height: 9, panels: vec![binding, in_flight, weight] }
+}
+
+fn model() -> Line {
+    let residual = Draft::time_series(Text {
+        title: "Residual",
+        unit: "percentunit",
+        description: "How far the time of a batch is from what the fixed cost and the cost per \
+            item say, as a typical share of it, on the worst instance. High: something else than \
+            the number of items decides, such as their size or the load of others; trust the costs \
+            less, and bound the size yourself.",
+        no_value: NO_BATCHER,
+    })
+    .query(gauge(&MODEL_RESIDUAL).max_by(NAME), "{{batcher}}")
+    .bad_above(0.5, 1.0);
+    let pairs = Draft::time_series(Text {
+        title: "Pairs",
+        unit: "short",
+        description: "Pairs of a probe and a regular batch that the costs rest on, on the instance \
+            with the fewest. Stays at 0: probing is off, or there is too little load to probe.",
+        no_value: NO_BATCHER,
+    })
+    .query(gauge(&MODEL_PAIRS).min_by(NAME), "{{batcher}}");
+    let changes = Draft::time_series(Text {
+        title: "Changes of the target",
+        unit: "opm",
+        description: "Moves of the target per minute, and how often the costs were given up \
+            because they had changed. Both directions fast and for long: the size follows noise, \
+            fix it. Steady resets: the downstream is now quick, now slow.",
+        no_value: NO_BATCHER,
+    })
+    .query(
+        rate(&TARGET_CHANGES).sum_by(&["batcher", DIRECTION.name]).times(60),
+        "{{batcher}} {{direction}}",
+    )
+    .query(rate(&MODEL_RESETS).sum_by(NAME).times(60), "{{batcher}} resets");
+    Line { height: 8, panels: vec![residual, pairs, changes] }
+}
