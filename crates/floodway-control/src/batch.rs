@@ -37,7 +37,6 @@ impl BatchSizer {
 
     /// A batch goes: `items` and `weight` are what is really in it, which may be less than `dispatch`
     /// allows.
-    #[must_use]
     pub fn dispatched(
         &mut self,
         now: Duration,

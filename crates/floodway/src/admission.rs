@@ -40,6 +40,11 @@ impl Admission {
         self.limiters.is_empty()
     }
 
+    /// The lowest limit now; `None` without limiters.
+    pub(crate) fn limit(&self) -> Option<u32> {
+        self.limiters.iter().map(|one| one.limiter.limit()).min()
+    }
+
     fn request(&self, weight: u32) -> Acquire {
         Acquire::new().weight(weight).priority(self.priority)
     }

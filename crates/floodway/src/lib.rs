@@ -25,7 +25,7 @@
 //! ```
 
 mod admission;
-mod batcher;
+pub mod batcher;
 mod clock;
 mod error;
 pub mod fan_out;
@@ -34,13 +34,15 @@ mod panic;
 mod pool;
 mod sync;
 
+pub use batcher::{BatchError, BatchRejected, Batcher, OnBatchError};
 pub use clock::Clock;
 pub use error::{BuildError, LimitError, UnknownPartition};
 pub use floodway_control::sizing;
 pub use floodway_control::{
-    Aimd, AnchoredGradient, Chunk, ChunkEstimate, ChunkSizer, Chunking, Decision, Direction,
-    Discipline, Estimates, Fixed, Gradient2, InvalidParameter, LimitAlgorithm, Outcome, Priority,
-    ProbeResult, Reason, Sample, Vegas, Window, WindowConfig,
+    Aimd, AnchoredGradient, BatchBound, BatchEstimate, BatchSizing, BatchTarget, BatchTrigger,
+    Chunk, ChunkEstimate, ChunkSizer, Chunking, Decision, Direction, Discipline, Estimates, Fixed,
+    Gradient2, InvalidParameter, LimitAlgorithm, Outcome, Priority, ProbeResult, Reason, Sample,
+    Vegas, Window, WindowConfig,
 };
 pub use floodway_metrics::Registry;
 pub use limiter::{

@@ -1,7 +1,8 @@
-//! Public behaviour of limiters and pool limiters.
+//! Public behaviour of limiters, pool limiters, fan-outs and batchers.
 
 mod accounting;
 mod adaptive;
+mod batcher;
 mod build;
 mod contract;
 mod fan_out;

@@ -1,0 +1,304 @@
+//! What waits: lines of items that may share a batch.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::Hash,
+    mem,
+    sync::Arc,
+    task::Waker,
+};
+
+use slab::Slab;
+use tracing::Span;
+
+use super::seat::{Riders, Seat};
+
+/// An item that waits, and who waits for it.
+pub(super) struct Entry<T, A, D> {
+    pub(super) item: T,
+    pub(super) weight: u64,
+    /// When it arrived, in nanoseconds of the batcher's clock; without timings, not later.
+    pub(super) arrived: u64,
+    /// What it has in common with items that need not be sent beside it.
+    pub(super) key: Option<D>,
+    pub(super) callers: Callers<A>,
+    /// Where the item came from.
+    pub(super) span: Option<Span>,
+}
+
+/// Those who wait for the answer to one item: one, and those with an item of the same key.
+pub(super) struct Callers<A> {
+    pub(super) first: Arc<Seat<A>>,
+    pub(super) twins: Vec<Arc<Seat<A>>>,
+}
+
+impl<A> Callers<A> {
+    pub(super) const fn one(first: Arc<Seat<A>>) -> Self {
+        Self { first, twins: Vec::new() }
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Seat<A>>> {
+        [&self.first].into_iter().chain(&self.twins)
+    }
+
+    /// Takes those aboard who are still there; false if nobody is.
+    fn board(&mut self, riders: Option<&Arc<Riders>>) -> bool {
+        let first = self.first.board(riders);
+        self.twins.retain(|twin| twin.board(riders));
+        if first {
+            return true;
+        }
+        match self.twins.pop() {
+            Some(twin) => {
+                self.first = twin;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn waits(&self) -> bool {
+        self.all().any(|seat| seat.waits())
+    }
+}
+
+/// All items that wait. Those of one partition form a line.
+pub(super) struct Queue<T, A, K, D> {
+    lines: Slab<Line<T, A, K, D>>,
+    by_key: HashMap<K, usize>,
+    /// Lines that have items, each once: whose turn is next.
+    turn: VecDeque<usize>,
+    items: usize,
+}
+
+pub(super) struct Line<T, A, K, D> {
+    items: VecDeque<(u64, Entry<T, A, D>)>,
+    weight: u64,
+    key: Option<K>,
+    /// By the key of the item: its number.
+    twins: HashMap<D, u64>,
+    /// The number of the next item.
+    next: u64,
+    /// How many items are worth another decision.
+    pub(super) worth_asking: usize,
+}
+
+/// What is left out of a batch because nobody waits for it is dropped by the caller, who holds a
+/// lock.
+pub(super) struct Taken<T, A, D> {
+    pub(super) entries: Vec<Entry<T, A, D>>,
+    pub(super) skipped: Vec<Entry<T, A, D>>,
+    pub(super) weight: u64,
+}
+
+impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
+    pub(super) fn new() -> Self {
+        Self { lines: Slab::new(), by_key: HashMap::new(), turn: VecDeque::new(), items: 0 }
+    }
+
+    /// Lines that have items.
+    pub(super) fn partitions(&self) -> usize {
+        self.turn.len()
+    }
+
+    /// The `n`th line whose turn it is.
+    pub(super) fn in_turn(&self, n: usize) -> Option<usize> {
+        self.turn.get(n).copied()
+    }
+
+    pub(super) fn line(&self, line: usize) -> &Line<T, A, K, D> {
+        &self.lines[line]
+    }
+
+    pub(super) fn line_mut(&mut self, line: usize) -> &mut Line<T, A, K, D> {
+        &mut self.lines[line]
+    }
+
+    /// Adds an item to the line of `partition`, or its caller to an item of the same key that
+    /// waits there; the item that is not needed comes back. Gives the line.
+    pub(super) fn push(
+        &mut self,
+        partition: Option<K>,
+        entry: Entry<T, A, D>,
+    ) -> (usize, Option<T>) {
+        let line = self.line_of(partition);
+        let Line { items, weight, twins, next, .. } = &mut self.lines[line];
+        if let Some(key) = &entry.key {
+            if let Some(known) = twins.get(key)
+                && let Ok(at) = items.binary_search_by_key(known, |(number, _)| *number)
+            {
+                let callers = &mut items[at].1.callers;
+                callers.twins.push(entry.callers.first);
+                callers.twins.extend(entry.callers.twins);
+                return (line, Some(entry.item));
+            }
+            twins.insert(key.clone(), *next);
+        }
+        if items.is_empty() {
+            self.turn.push_back(line);
+        }
+        *weight = weight.saturating_add(entry.weight);
+        items.push_back((*next, entry));
+        *next += 1;
+        self.items += 1;
+        (line, None)
+    }
+
+    fn line_of(&mut self, partition: Option<K>) -> usize {
+        // Without partitions there is one line and nothing to look up.
+        let Some(key) = partition else {
+            return match self.lines.get(0) {
+                Some(_) => 0,
+                None => self.lines.insert(Line::new(None)),
+            };
+        };
+        match self.by_key.get(&key) {
+            Some(line) => *line,
+            None => {
+                let line = self.lines.insert(Line::new(Some(key.clone())));
+                self.by_key.insert(key, line);
+                line
+            }
+        }
+    }
+
+    /// Takes the oldest items of `line` that fit and whose callers are still there; at least one, if
+    /// one is. What remains has its turn after the other lines.
+    pub(super) fn take(
+        &mut self,
+        line: usize,
+        items: usize,
+        max_weight: u64,
+        riders: Option<&Arc<Riders>>,
+    ) -> Taken<T, A, D> {
+        let mut taken = Taken {
+            entries: Vec::with_capacity(items.min(self.lines[line].items.len())),
+            skipped: Vec::new(),
+            weight: 0,
+        };
+        while taken.entries.len() < items {
+            let Some((_, next)) = self.lines[line].items.front() else { break };
+            let weight = taken.weight.saturating_add(next.weight);
+            if weight > max_weight && !taken.entries.is_empty() {
+                break;
+            }
+            let Some(mut entry) = self.pop(line) else { break };
+            if entry.callers.board(riders) {
+                taken.weight = weight;
+                taken.entries.push(entry);
+            } else {
+                taken.skipped.push(entry);
+            }
+        }
+        self.turn.retain(|other| *other != line);
+        if self.lines[line].items.is_empty() {
+            self.end(line);
+        } else {
+            self.turn.push_back(line);
+        }
+        taken
+    }
+
+    /// The oldest item of `line`.
+    fn pop(&mut self, line: usize) -> Option<Entry<T, A, D>> {
+        let line = &mut self.lines[line];
+        let (number, entry) = line.items.pop_front()?;
+        line.weight = line.weight.saturating_sub(entry.weight);
+        // A later item may have the key by now, if this one was not found under it.
+        if let Some(key) = &entry.key
+            && line.twins.get(key) == Some(&number)
+        {
+            line.twins.remove(key);
+        }
+        self.items -= 1;
+        Some(entry)
+    }
+
+    /// Forgets a line that is empty, so that partitions without bound take bounded memory.
+    fn end(&mut self, line: usize) {
+        if self.lines[line].key.is_some() {
+            let ended = self.lines.remove(line);
+            if let Some(key) = ended.key {
+                self.by_key.remove(&key);
+            }
+        }
+    }
+
+    /// Takes out all items for which `stays` is false.
+    pub(super) fn sweep(
+        &mut self,
+        mut stays: impl FnMut(&Entry<T, A, D>) -> bool,
+    ) -> Vec<Entry<T, A, D>> {
+        let mut out = Vec::new();
+        for line in mem::take(&mut self.turn) {
+            let Line { items, weight, twins, .. } = &mut self.lines[line];
+            for (number, entry) in mem::take(items) {
+                if stays(&entry) {
+                    items.push_back((number, entry));
+                    continue;
+                }
+                *weight = weight.saturating_sub(entry.weight);
+                if let Some(key) = &entry.key {
+                    twins.remove(key);
+                }
+                out.push(entry);
+            }
+            if items.is_empty() {
+                self.end(line);
+            } else {
+                self.turn.push_back(line);
+            }
+        }
+        self.items -= out.len();
+        out
+    }
+
+    /// Takes out those that nobody waits for any more.
+    pub(super) fn purge(&mut self) -> Vec<Entry<T, A, D>> {
+        self.sweep(|entry| entry.callers.waits())
+    }
+}
+
+impl<T, A, K, D> Queue<T, A, K, D> {
+    /// Items that wait, and those whose callers have gone and that nobody has come across yet.
+    pub(super) const fn len(&self) -> usize {
+        self.items
+    }
+
+    /// When the oldest item of all arrived.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.turn.iter().filter_map(|line| self.lines[*line].oldest()).min()
+    }
+
+    /// Everybody who waits, for a wake without an answer.
+    pub(super) fn wakers(&self) -> Vec<Waker> {
+        let items = self.turn.iter().flat_map(|line| &self.lines[*line].items);
+        items.flat_map(|(_, entry)| entry.callers.all()).filter_map(|seat| seat.waker()).collect()
+    }
+}
+
+impl<T, A, K, D> Line<T, A, K, D> {
+    fn new(key: Option<K>) -> Self {
+        Self {
+            items: VecDeque::new(),
+            weight: 0,
+            key,
+            twins: HashMap::new(),
+            next: 0,
+            worth_asking: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(super) const fn weight(&self) -> u64 {
+        self.weight
+    }
+
+    /// When its oldest item arrived.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.items.front().map(|(_, entry)| entry.arrived)
+    }
+}

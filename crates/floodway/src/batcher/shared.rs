@@ -1,0 +1,88 @@
+//! What batchers of one name have in common: their numbers.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use floodway_control::{BatchEstimate, BatchSizer};
+use floodway_metrics::{Collector, Source};
+
+use super::{
+    BatcherSnapshot,
+    cells::{Cells, Levels},
+};
+
+/// The numbers of the batchers of one name: nearly always of one batcher.
+pub(super) struct Shared {
+    pub(super) cells: Arc<Cells>,
+    max_items: usize,
+    /// What there is before the first batcher.
+    unborn: BatcherSnapshot,
+    members: Mutex<Members>,
+}
+
+#[derive(Default)]
+struct Members {
+    live: Vec<Weak<dyn Member>>,
+    /// What those have added up that are no more.
+    past: BatchEstimate,
+}
+
+/// A batcher, for its numbers.
+pub(super) trait Member: Send + Sync {
+    fn levels(&self) -> BatcherSnapshot;
+}
+
+impl Shared {
+    pub(super) fn new(cells: Cells, sizer: &BatchSizer, max_items: usize) -> Self {
+        let unborn = BatcherSnapshot::new(sizer);
+        Self { cells: Arc::new(cells), max_items, unborn, members: Mutex::default() }
+    }
+
+    pub(super) fn add(&self, member: Weak<dyn Member>) {
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members.live.retain(|member| member.strong_count() > 0);
+        members.live.push(member);
+    }
+
+    /// A batcher is no more; its counts stay.
+    pub(super) fn retire(&self, estimate: &BatchEstimate) {
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        add(&mut members.past, estimate);
+    }
+}
+
+/// Adds what only grows.
+fn add(sum: &mut BatchEstimate, part: &BatchEstimate) {
+    sum.overhead_seconds += part.overhead_seconds;
+    sum.work_seconds += part.work_seconds;
+    sum.avoided_seconds += part.avoided_seconds;
+    sum.resets += part.resets;
+    sum.target_ups += part.target_ups;
+    sum.target_downs += part.target_downs;
+}
+
+impl Source for Shared {
+    /// What can be added up is; sizes and costs are those of the youngest batcher.
+    fn collect(&self, out: &mut Collector) {
+        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let live: Vec<_> = members.live.iter().filter_map(Weak::upgrade).collect();
+        let past = members.past;
+        drop(members);
+        let snapshots: Vec<_> = live.iter().map(|member| member.levels()).collect();
+        let of = |number: fn(&BatcherSnapshot) -> usize| snapshots.iter().map(number).sum();
+        let (last, others) = snapshots.split_last().unwrap_or((&self.unborn, &[]));
+        let mut estimate = last.estimate;
+        others.iter().for_each(|other| add(&mut estimate, &other.estimate));
+        add(&mut estimate, &past);
+        let levels = Levels {
+            target: last.target,
+            estimate,
+            max_weight: last.max_weight,
+            max_items: self.max_items,
+            queued: of(|snapshot| snapshot.queued),
+            queue_capacity: of(|snapshot| snapshot.queue_capacity),
+            in_flight: of(|snapshot| snapshot.in_flight),
+            in_flight_limit: of(|snapshot| snapshot.in_flight_limit),
+        };
+        self.cells.collect(levels, out);
+    }
+}

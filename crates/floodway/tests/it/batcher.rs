@@ -1,0 +1,4 @@
+//! Batchers: each item answered exactly once.
+
+mod basics;
+mod kit;
