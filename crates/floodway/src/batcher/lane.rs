@@ -266,10 +266,7 @@ where
     }
 
     /// Holds nothing of a limiter for a while.
-    async fn wait_and_ask_again(
-        &mut self,
-        wait: std::time::Duration,
-    ) -> Result<(), crate::Rejected> {
+    async fn wait_and_ask_again(&mut self, wait: Duration) -> Result<(), Rejected> {
         self.permits.complete(self.core.failure.load);
         sleep(wait).await;
         self.permits = self.core.admission.admit(1).await?;
