@@ -56,7 +56,7 @@ pub(super) struct Batch<T, U, E, K, D> {
     callers: Vec<Option<Callers<Answer<U, E>>>>,
     run: BatchRun,
     /// Answers that were counted and not yet given.
-    outbox: Vec<(Callers<Answer<U, E>>, Answer<U, E>)>,
+    outbox: Outbox<U, E>,
     permits: Permits,
     riders: Option<Arc<Riders>>,
     span: Span,
@@ -64,6 +64,8 @@ pub(super) struct Batch<T, U, E, K, D> {
     /// The slot was given back.
     over: bool,
 }
+
+type Outbox<U, E> = Vec<(Callers<Answer<U, E>>, Answer<U, E>)>;
 
 /// How a call of the batch function ended.
 enum Called<U, E> {

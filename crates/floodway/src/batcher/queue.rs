@@ -68,6 +68,8 @@ pub(super) struct Queue<T, A, K, D> {
     by_key: HashMap<K, usize>,
     /// Lines that have items, each once: whose turn is next.
     turn: VecDeque<usize>,
+    /// Lines that came to have enough for another decision, before their turn.
+    ready: VecDeque<usize>,
     items: usize,
 }
 
@@ -93,7 +95,13 @@ pub(super) struct Taken<T, A, D> {
 
 impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
     pub(super) fn new() -> Self {
-        Self { lines: Slab::new(), by_key: HashMap::new(), turn: VecDeque::new(), items: 0 }
+        Self {
+            lines: Slab::new(),
+            by_key: HashMap::new(),
+            turn: VecDeque::new(),
+            ready: VecDeque::new(),
+            items: 0,
+        }
     }
 
     /// Lines that have items.
@@ -101,9 +109,28 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
         self.turn.len()
     }
 
-    /// The `n`th line whose turn it is.
-    pub(super) fn in_turn(&self, n: usize) -> Option<usize> {
+    /// The line to look at next: one that is ready, or the `n`th whose turn it is.
+    pub(super) fn next(&mut self, n: usize) -> Option<usize> {
+        while let Some(ready) = self.ready.pop_front() {
+            // It may have gone since, and another may have come in its place, which does no harm.
+            if self.lines.get(ready).is_some_and(|line| !line.items.is_empty()) {
+                return Some(ready);
+            }
+        }
         self.turn.get(n).copied()
+    }
+
+    /// Whether the item that was just pushed calls for a decision on its line; if it does, the line
+    /// is looked at before it is its turn.
+    pub(super) fn is_worth_asking(&mut self, at: usize, max_weight: u64) -> bool {
+        let line = &self.lines[at];
+        let last = line.items.back().map_or(0, |(_, last)| last.weight);
+        let heavy = line.weight >= max_weight;
+        let was_heavy = line.weight.saturating_sub(last) >= max_weight;
+        if line.items.len() == line.worth_asking.max(1) || heavy && !was_heavy {
+            self.ready.push_back(at);
+        }
+        line.items.len() >= line.worth_asking || line.items.len() == 1 || heavy
     }
 
     pub(super) fn line(&self, line: usize) -> &Line<T, A, K, D> {
@@ -250,6 +277,8 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
             }
         }
         self.items -= out.len();
+        let Self { lines, ready, .. } = self;
+        ready.retain(|line| lines.get(*line).is_some_and(|line| !line.items.is_empty()));
         out
     }
 
