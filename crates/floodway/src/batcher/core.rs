@@ -6,7 +6,6 @@ mod engine;
 mod refusing;
 mod watching;
 
-pub(super) use self::engine::Engine;
 use std::{
     hash::Hash,
     mem,
@@ -29,12 +28,15 @@ use super::{
     queue::{Callers, Entry, Queue, Taken},
     seat::{Riders, Seat},
     shared::Shared,
-    watch,
+    watch::Watch,
 };
 use crate::{
     Clock, Outcome as Load,
     admission::{Admission, Permits},
 };
+
+use self::asking::Asking;
+pub(super) use self::engine::Engine;
 
 /// What a caller gets.
 pub(super) type Answer<U, E> = Result<U, BatchError<E>>;
@@ -149,6 +151,8 @@ struct State<T, U, E, K, D> {
     /// Somebody waits for permits.
     asking: bool,
     closed: bool,
+    /// When the oldest item will have waited as long as it may, or earlier; as `look_at`.
+    expires_at: Option<u64>,
     /// When the watch is to look, in nanoseconds of the clock.
     look_at: Option<u64>,
     watched: bool,
@@ -250,6 +254,7 @@ where
             seen: 0,
             asking: false,
             closed: false,
+            expires_at: None,
             look_at: None,
             watched: false,
         });
@@ -288,10 +293,10 @@ where
         let partition = self.keys.partition.as_ref().map(|partition| partition(&item));
         let key = self.keys.dedup.as_ref().map(|dedup| (dedup.key)(&item));
         let span = Span::current();
-        let span = (!span.is_disabled()).then_some(span);
+        let spans = if span.is_disabled() { Vec::new() } else { vec![span] };
         let seat = Arc::new(Seat::new());
         let callers = Callers::one(Arc::clone(&seat));
-        let mut entry = Entry { item, weight, arrived: 0, key, callers, span };
+        let mut entry = Entry { item, weight, arrived: 0, key, callers, spans };
 
         let mut after = After::default();
         let mut state = self.lock();
@@ -313,11 +318,12 @@ where
                 && first
             {
                 let expires = state.seen.saturating_add(nanos(max_wait));
+                state.expires_at = Some(expires);
                 self.look_at(&mut state, expires, &mut after);
             }
             let max_weight = state.sizer.max_weight().unwrap_or(u64::MAX);
             let worth_asking = state.queue.is_worth_asking(line, max_weight);
-            if worth_asking && state.in_flight < self.slots() && !state.asking {
+            if worth_asking && state.in_flight < self.settings.max_in_flight && !state.asking {
                 if !self.settings.timings && !first {
                     state.seen = self.settings.clock.now();
                 }
@@ -351,7 +357,8 @@ where
     ) {
         let slots = self.slots();
         let mut looked = 0;
-        while state.in_flight < slots && looked < LOOK {
+        // Not within the limit of the limiters: at it, one waits there and hears when it moves.
+        while state.in_flight < self.settings.max_in_flight && looked < LOOK {
             // One waits for permits on behalf of all.
             if state.asking && permits.is_none() {
                 break;
@@ -429,7 +436,12 @@ where
     /// Does what has to be done outside the lock.
     fn act(self: &Arc<Self>, after: After<T, U, E, D>) {
         let After { launch, skipped, spare, room, idle, ask, start_watch, nudge } = after;
-        drop(skipped);
+        // Whatever is to be spawned is there before anything is, because that panics without a
+        // runtime: what is then dropped answers its callers and gives back what it has.
+        let batches: Vec<_> =
+            launch.into_iter().map(|launch| Batch::new(Arc::clone(self), launch)).collect();
+        let asking = ask.then(|| Asking::new(self));
+        let watch = start_watch.then(|| Watch::new(self));
         if room > 0 {
             self.room.add_permits(room);
         }
@@ -439,22 +451,19 @@ where
         if let Some(mut permits) = spare {
             permits.complete(Load::Ignore);
         }
-        // All are batches before one is spawned, which panics without a runtime: a batch that is
-        // dropped answers its callers and gives back what it has.
-        let batches: Vec<_> =
-            launch.into_iter().map(|launch| Batch::new(Arc::clone(self), launch)).collect();
         for batch in batches {
             drop(tokio::spawn(lane::drive(batch)));
         }
-        if ask {
-            self.ask();
+        if let Some(asking) = asking {
+            drop(tokio::spawn(asking.wait()));
         }
-        if start_watch {
-            watch::start(Arc::downgrade(self), Arc::clone(&self.watch));
+        if let Some(watch) = watch {
+            drop(tokio::spawn(watch.keep()));
         }
         if nudge {
             self.watch.notify_one();
         }
+        drop(skipped);
     }
 
     /// A batch is over, and its callers have their answers. Gives the next for the same lane.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::yield_now;
+
 use super::{After, Core, Key};
 use crate::admission::Permits;
 
@@ -13,12 +15,6 @@ where
     K: Key,
     D: Key,
 {
-    /// Starts to wait for permits; `asking` is set.
-    pub(super) fn ask(self: &Arc<Self>) {
-        let asking = Asking { core: Some(Arc::clone(self)) };
-        drop(tokio::spawn(asking.wait()));
-    }
-
     /// Somebody waited for permits and has them.
     fn admitted(self: &Arc<Self>, permits: Permits) {
         let mut after = After::default();
@@ -32,7 +28,7 @@ where
 }
 
 /// The one who waits.
-struct Asking<T, U, E, K, D> {
+pub(super) struct Asking<T, U, E, K, D> {
     /// `None` once it is over.
     core: Option<Shareable<T, U, E, K, D>>,
 }
@@ -47,9 +43,15 @@ where
     K: Key,
     D: Key,
 {
-    async fn wait(mut self) {
+    pub(super) fn new(core: &Arc<Core<T, U, E, K, D>>) -> Self {
+        Self { core: Some(Arc::clone(core)) }
+    }
+
+    pub(super) async fn wait(mut self) {
         let Some(core) = self.core.clone() else { return };
         let admitted = core.admission.admit(1).await;
+        // As a lane does: those whose batch gave the permits back may bring more at once.
+        yield_now().await;
         self.core = None;
         match admitted {
             Ok(permits) => core.admitted(permits),

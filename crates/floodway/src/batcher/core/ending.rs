@@ -55,7 +55,8 @@ impl<T, U, E, K, D> Core<T, U, E, K, D> {
 // What it has measured is not lost.
 impl<T, U, E, K, D> Drop for Core<T, U, E, K, D> {
     fn drop(&mut self) {
-        self.shared.retire(&self.lock().sizer.estimate());
+        let estimate = self.lock().sizer.estimate();
+        self.shared.retire(std::ptr::from_ref(self).cast(), &estimate);
         // The watch sees that it is over.
         self.watch.notify_one();
     }

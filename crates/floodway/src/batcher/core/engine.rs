@@ -7,7 +7,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, TryAcquireError};
 use super::{Answer, Core, Key, Place, refusing::reason};
 use crate::batcher::{
     BatchRejected, BatcherSnapshot, QueueFull,
-    call::{Entered, Room},
+    call::{Entered, Heavy, Room},
     cells::ItemOutcome,
     seat::Seat,
     shared::Member,
@@ -20,7 +20,7 @@ pub(in crate::batcher) trait Engine<T, U, E>: Send + Sync {
     /// Takes an item into the queue that has a place there.
     fn sit(
         self: Arc<Self>,
-        item: T,
+        item: Heavy<T>,
         place: OwnedSemaphorePermit,
     ) -> Result<Arc<Seat<Answer<U, E>>>, BatchRejected>;
     /// Counts a refusal.
@@ -70,7 +70,7 @@ where
                 QueueFull::Wait => {
                     let room = Arc::clone(&self.room);
                     let room: Room = Box::pin(async move { room.acquire_owned().await.ok() });
-                    Ok(Entered::Full(item, room))
+                    Ok(Entered::Full(Heavy { item, weight }, room))
                 }
             },
         }
@@ -78,12 +78,10 @@ where
 
     fn sit(
         self: Arc<Self>,
-        item: T,
+        Heavy { item, weight }: Heavy<T>,
         place: OwnedSemaphorePermit,
     ) -> Result<Arc<Seat<Answer<U, E>>>, BatchRejected> {
-        let place = Place::of(&self.room, place);
-        let weight = self.weight(&item);
-        self.seat(item, weight, place)
+        self.seat(item, weight, Place::of(&self.room, place))
     }
 
     fn refuse(&self, rejected: BatchRejected) -> BatchRejected {
@@ -139,7 +137,9 @@ where
         let entries = state.queue.sweep(|_| false);
         let in_flight = state.in_flight;
         drop(state);
-        (self.refuse_all(entries, &BatchRejected::Closed), in_flight)
+        let refused = self.refuse_all(entries, &BatchRejected::Closed);
+        self.idle.notify_waiters();
+        (refused, in_flight)
     }
 
     fn snapshot(&self) -> BatcherSnapshot {

@@ -44,10 +44,10 @@ where
         let entries = state.queue.sweep(|_| false);
         let idle = state.is_idle();
         drop(state);
+        self.refuse_all(entries, &BatchRejected::Limiter(rejected));
         if idle {
             self.idle.notify_waiters();
         }
-        self.refuse_all(entries, &BatchRejected::Limiter(rejected));
     }
 }
 

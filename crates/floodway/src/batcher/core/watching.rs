@@ -24,12 +24,16 @@ where
         if state.look_at.is_some_and(|at| at <= now) {
             state.look_at = None;
             state.seen = now;
-            if let Some(max_wait) = self.settings.max_wait {
+            if let Some(max_wait) = self.settings.max_wait
+                && state.expires_at.is_some_and(|at| at <= now)
+            {
                 let max_wait = nanos(max_wait);
                 let fresh = |arrived: u64| arrived.saturating_add(max_wait) > now;
                 refused = state.queue.sweep(|entry| fresh(entry.arrived));
+                self.watch_oldest(&mut state, &mut after);
+            } else if let Some(at) = state.expires_at {
+                self.look_at(&mut state, at, &mut after);
             }
-            self.watch_oldest(&mut state, &mut after);
             self.pump(&mut state, None, &mut after);
             after.idle = state.is_idle();
         }
@@ -37,19 +41,19 @@ where
         drop(state);
         // It is awake as it is.
         after.nudge = false;
-        self.act(after);
         if let Some(max_wait) = self.settings.max_wait {
             self.refuse_all(refused, &BatchRejected::Expired { max_wait });
         }
+        self.act(after);
         next.map(|at| Instant::now() + Duration::from_nanos(at.saturating_sub(now)))
     }
 
     /// Has the watch look when the oldest item will have waited as long as it may.
     fn watch_oldest(&self, state: &mut State<T, U, E, K, D>, after: &mut After<T, U, E, D>) {
-        if let Some(max_wait) = self.settings.max_wait
-            && let Some(oldest) = state.queue.oldest()
-        {
-            self.look_at(state, oldest.saturating_add(nanos(max_wait)), after);
+        let Some(max_wait) = self.settings.max_wait else { return };
+        state.expires_at = state.queue.oldest().map(|at| at.saturating_add(nanos(max_wait)));
+        if let Some(at) = state.expires_at {
+            self.look_at(state, at, after);
         }
     }
 
