@@ -179,6 +179,13 @@ pub struct BatchRun {
     pub(super) items: usize,
     pub(super) weight: u64,
     pub(super) probe: bool,
+    /// How long the oldest item had waited.
+    pub(super) waited: Duration,
+    /// Whether its size is that of the target, and not what happened to be there.
+    pub(super) full: bool,
+    pub(super) slots: usize,
+    pub(super) in_flight: usize,
+    /// Counts batches.
     pub(super) number: u64,
 }
 
