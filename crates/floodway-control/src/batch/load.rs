@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::cost::{Line, seconds};
 
+// All constants: docs/decisions/0011-batch-sizes.md.
+
 /// The part of the slots that batches of the size asked for keep busy.
 const BUSY: f64 = 0.7;
 
@@ -49,7 +51,6 @@ impl Load {
     pub(super) fn needed(&self, line: Line, slots: usize) -> Option<usize> {
         let rate = self.rate();
         let idle = slots.max(1) as f64 - rate * line.item;
-        (idle > 0.0)
-            .then(|| ((rate * line.overhead() / (BUSY * idle)).ceil() as usize).max(1))
+        (idle > 0.0).then(|| ((rate * line.overhead() / (BUSY * idle)).ceil() as usize).max(1))
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::cost::{Line, seconds};
 
+// All constants: docs/decisions/0011-batch-sizes.md.
+
 /// The part of batches that may take longer than what is allowed for.
 const LATE: f64 = 0.004;
 

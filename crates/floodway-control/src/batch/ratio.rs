@@ -1,15 +1,28 @@
-//! The ratio of a batch's overhead to the cost of an item, from pairs of batches near in time.
+//! The ratio of a batch's overhead to the cost of an item, from pairs of batches.
 
-use std::array;
+use std::{array, mem};
 
-/// Pairs that are looked at.
-const PAIRS: usize = 24;
+use super::change::{Change, change};
 
-/// Ratios that are tried: 128 from 0.01, each 1.15 times the one before, up to 510,000. Below the
-/// first nothing is to be gained; a step is a tenth of what noise of 30 % leaves undecided.
-const GRID: usize = 128;
+// All constants: docs/decisions/0011-batch-sizes.md.
+
+/// Pairs that are looked at. They are forgotten sooner when the ratio changes.
+pub(super) const PAIRS: usize = 48;
+
+/// Ratios that are tried: from a hundredth, below which nothing is to be gained, each 1.15 times the
+/// one before, up to 510,000.
+pub(super) const GRID: usize = 128;
 const LEAST: f64 = 0.01;
 const STEP: f64 = 1.15;
+
+/// A ratio is hardly true if it is this much less likely than the best, as a logarithm: one-sided,
+/// 5 % are.
+const UNLIKELY: f64 = 1.35;
+
+/// While there are few pairs their deviation is not known. It is taken for the mean of what they
+/// say and so many pairs with the deviation of noisy ones.
+const ASSUMED: f64 = 4.0;
+const NOISY: f64 = 0.3;
 
 /// Two batches of different size that ran so near to each other that whatever made the downstream
 /// slow concerned both.
@@ -19,55 +32,47 @@ pub(super) struct Pair {
     pub(super) small: f64,
     pub(super) large: f64,
     /// Logarithm of the time of the small one over that of the large one.
-    pub(super) log_ratio: f64,
+    pub(super) log_times: f64,
 }
 
 impl Pair {
-    /// By how much the small batch took longer than a ratio of `r` explains, as a logarithm.
-    /// Positive if the ratio is larger.
-    pub(super) fn surprise(&self, r: f64) -> f64 {
-        self.log_ratio - ((r + self.small) / (r + self.large)).ln()
+    /// Logarithm of the cost of an item in the small batch over that in the large one.
+    pub(super) fn gain(&self) -> f64 {
+        self.log_times + (self.large / self.small).ln()
     }
 
-    /// The ratio that explains this pair alone.
-    fn ratio(&self) -> f64 {
-        let times = self.log_ratio.exp();
-        if times >= 1.0 {
-            return f64::INFINITY;
-        }
-        ((times * self.large - self.small) / (1.0 - times)).max(0.0)
+    /// By how much the times differ from what a ratio of `r` explains.
+    fn deviation(&self, r: f64) -> f64 {
+        (self.log_times - ((r + self.small) / (r + self.large)).ln()).abs()
     }
 }
 
-/// The least absolute deviation over the last pairs.
+/// What one pair adds to the loss of each ratio of the grid. In single precision, so that what is
+/// added up in double precision can be subtracted again and leaves nothing.
+pub(super) type Column = [f32; GRID];
+
+/// The ratio with the least absolute deviation over the last pairs.
 ///
-/// Absolute, so that an outlier counts no more than any other pair. Ratios of times, so that a
-/// downstream that is slow for a while, and gets larger batches because of it, is not taken for one
-/// where large batches are slow, which is what a regression does.
+/// Absolute, so that an outlier counts no more than any other pair. And of ratios of times: a
+/// downstream that is slow for a while gets larger batches because of it, and a regression takes
+/// that for large batches being slow.
 #[derive(Clone, Debug)]
 pub(super) struct Ratio {
     grid: [f64; GRID],
-    /// Σ |surprise| for each ratio of the grid, kept up to date by adding and subtracting columns.
+    /// Sums of the columns.
     loss: [f64; GRID],
-    /// Oldest first once `PAIRS` are there, from `oldest`.
     columns: Vec<Column>,
-    oldest: usize,
-    best: Option<Best>,
+    /// Where the next column goes once there are `PAIRS`.
+    next: usize,
+    best: Option<Estimate>,
 }
 
-/// What one pair adds for each ratio of the grid. Single precision, so that what is added in double
-/// precision is subtracted again without a rest.
-#[derive(Clone, Debug)]
-struct Column {
-    pair: Pair,
-    ratio: f64,
-    loss: [f32; GRID],
-}
-
+/// A ratio, and between which the true one is likely to be.
 #[derive(Clone, Copy, Debug)]
-struct Best {
-    ratio: f64,
-    low: f64,
+pub(super) struct Estimate {
+    pub(super) value: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
 }
 
 impl Ratio {
@@ -76,7 +81,7 @@ impl Ratio {
             grid: array::from_fn(|index| LEAST * STEP.powi(index as i32)),
             loss: [0.0; GRID],
             columns: Vec::new(),
-            oldest: 0,
+            next: 0,
             best: None,
         }
     }
@@ -85,63 +90,73 @@ impl Ratio {
         self.columns.len()
     }
 
-    /// The estimate; `None` before the first pair.
-    pub(super) fn value(&self) -> Option<f64> {
-        self.best.map(|best| best.ratio)
+    /// `None` before the first pair.
+    pub(super) fn estimate(&self) -> Option<Estimate> {
+        self.best
     }
 
-    /// A ratio that the true one is hardly below.
-    pub(super) fn low(&self) -> Option<f64> {
-        self.best.map(|best| best.low)
+    /// Takes a pair. If the last pairs say something else than those before, forgets the latter.
+    pub(super) fn add(&mut self, pair: Pair) -> Change {
+        self.push(array::from_fn(|index| pair.deviation(self.grid[index]) as f32));
+        let pairs = self.columns.len();
+        let newest_first =
+            (0..pairs).map(|age| &self.columns[(self.next + pairs - 1 - age) % pairs]);
+        let change = change(&self.loss, newest_first);
+        if let Change::Sure { since } = change {
+            self.keep(since);
+        }
+        self.best = Some(self.search());
+        change
     }
 
-    pub(super) fn add(&mut self, pair: Pair) {
-        let loss = array::from_fn(|index| pair.surprise(self.grid[index]).abs() as f32);
-        let column = Column { pair, ratio: pair.ratio(), loss };
-        for (sum, loss) in self.loss.iter_mut().zip(&column.loss) {
+    fn push(&mut self, column: Column) {
+        for (sum, loss) in self.loss.iter_mut().zip(&column) {
             *sum += f64::from(*loss);
         }
         if self.columns.len() < PAIRS {
             self.columns.push(column);
-        } else {
-            let old = std::mem::replace(&mut self.columns[self.oldest], column);
-            for (sum, loss) in self.loss.iter_mut().zip(&old.loss) {
-                *sum -= f64::from(*loss);
-            }
-            self.oldest = (self.oldest + 1) % PAIRS;
+            return;
         }
-        self.search();
+        let old = mem::replace(&mut self.columns[self.next], column);
+        for (sum, loss) in self.loss.iter_mut().zip(&old) {
+            *sum -= f64::from(*loss);
+        }
+        self.next = (self.next + 1) % PAIRS;
     }
 
-    /// Forgets all but the last `keep` pairs.
-    pub(super) fn forget(&mut self, keep: usize) {
-        let mut columns = std::mem::take(&mut self.columns);
-        columns.rotate_left(self.oldest);
-        let last = columns.split_off(columns.len().saturating_sub(keep));
-        (self.loss, self.oldest, self.best) = ([0.0; GRID], 0, None);
-        for column in last {
-            self.add(column.pair);
+    /// Forgets all but the last `pairs`.
+    fn keep(&mut self, pairs: usize) {
+        self.columns.rotate_left(self.next);
+        let kept = self.columns.split_off(self.columns.len() - pairs);
+        self.columns.clear();
+        (self.loss, self.next) = ([0.0; GRID], 0);
+        for column in kept {
+            self.push(column);
         }
     }
 
-    fn search(&mut self) {
-        let mut best = 0;
-        for index in 1..GRID {
-            if self.loss[index] < self.loss[best] {
-                best = index;
-            }
+    fn search(&self) -> Estimate {
+        let best = least(self.loss.iter().copied());
+        let pairs = self.columns.len() as f64;
+        let deviation = (self.loss[best] + ASSUMED * NOISY) / (pairs + ASSUMED);
+        let likely = |&loss: &f64| loss <= self.loss[best] + UNLIKELY * deviation;
+        let low = self.loss.iter().position(likely).unwrap_or(best);
+        let high = self.loss.iter().rposition(likely).unwrap_or(best);
+        Estimate {
+            value: self.grid[best],
+            low: if low == 0 { 0.0 } else { self.grid[low] },
+            high: if high == GRID - 1 { f64::INFINITY } else { self.grid[high] },
         }
-        let mut ratios = [0.0; PAIRS];
-        let ratios = &mut ratios[..self.columns.len()];
-        for (ratio, column) in ratios.iter_mut().zip(&self.columns) {
-            *ratio = column.ratio;
-        }
-        let rank = low_rank(ratios.len());
-        let (_, low, _) = ratios.select_nth_unstable_by(rank, f64::total_cmp);
-        self.best = Some(Best { ratio: self.grid[best], low: *low });
     }
 }
 
-fn low_rank(pairs: usize) -> usize {
-    pairs / 4
+/// Where the least value is.
+pub(super) fn least(values: impl Iterator<Item = f64>) -> usize {
+    let mut best = (0, f64::INFINITY);
+    for (index, value) in values.enumerate() {
+        if value < best.1 {
+            best = (index, value);
+        }
+    }
+    best.0
 }

@@ -1,5 +1,7 @@
 //! How much a batch may weigh, configured or learnt from refusals.
 
+// All constants: docs/decisions/0011-batch-sizes.md.
+
 /// A refused weight times this is the next maximum.
 const BACK_OFF: f64 = 0.9;
 
