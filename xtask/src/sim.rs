@@ -1,4 +1,4 @@
-//! `cargo xtask sim`: limit algorithms and chunks of fan-outs, simulated in release mode.
+//! `cargo xtask sim`: limit algorithms, chunks of fan-outs and batches, simulated in release mode.
 
 use std::{
     path::PathBuf,
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// Compares with the committed report and leaves it as it is.
     #[arg(long)]
     check: bool,
-    /// One of the reports: `limits` or `chunks`.
+    /// One of the reports: `limits`, `chunks` or `batching`.
     #[arg(long, value_name = "REPORT")]
     only: Option<String>,
 }
