@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// One of the reports: `limits`, `chunks` or `batching`.
     #[arg(long, value_name = "REPORT")]
     only: Option<String>,
+    /// Of batches, the settings whose identifier contains this; writes no report.
+    #[arg(long, value_name = "PART")]
+    setting: Option<String>,
 }
 
 /// Gives the exit code of the simulator: failure if an algorithm got worse.
@@ -39,6 +42,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     if let Some(report) = &args.only {
         command.arg("--only").arg(report);
+    }
+    if let Some(setting) = &args.setting {
+        command.arg("--setting").arg(setting);
     }
     process::forward(&mut command)
 }

@@ -45,6 +45,8 @@ pub(crate) struct Plans<'a> {
     pub(crate) sized: Range<u64>,
     /// Ours alone, beside the fixed sizes and lingers that these found best.
     pub(crate) best: Option<&'a Figures>,
+    /// Settings whose identifier contains this.
+    pub(crate) setting: &'a str,
 }
 
 /// What came of a setting.
@@ -74,7 +76,8 @@ impl Row {
 
 /// All settings, on all processors.
 pub(crate) fn run_all(plans: &Plans<'_>) -> Vec<Row> {
-    let cells = all();
+    let mut cells = all();
+    cells.retain(|cell| cell.id.contains(plans.setting));
     let next = AtomicUsize::new(0);
     let rows = Mutex::new(Vec::new());
     let work = || {

@@ -54,6 +54,9 @@ struct Arguments {
     /// One of the reports.
     #[arg(long)]
     only: Option<Part>,
+    /// Of batches, the settings whose identifier contains this; writes no report.
+    #[arg(long, value_name = "PART")]
+    setting: Option<String>,
 }
 
 /// A report.
@@ -104,10 +107,11 @@ impl Part {
             }
             Self::Chunks => full_chunks(!arguments.check),
             Self::Batching if arguments.quick => {
-                let plans = Plans { seeds: 1..3, sized: 1..6, best: committed };
+                let setting = arguments.setting.as_deref().unwrap_or_default();
+                let plans = Plans { seeds: 1..4, sized: 1..6, best: committed, setting };
                 Ok(batches::figures(&batches::run_all(&plans)))
             }
-            Self::Batching => full_batches(!arguments.check),
+            Self::Batching => full_batches(arguments),
         }
     }
 }
@@ -155,9 +159,10 @@ fn full_chunks(write: bool) -> Result<Figures> {
     Ok(figures)
 }
 
-fn full_batches(write: bool) -> Result<Figures> {
+fn full_batches(arguments: &Arguments) -> Result<Figures> {
     let (seeds, sized) = (1..1 + BATCH_SEEDS, 1..1 + BATCH_SIZED_SEEDS);
-    let rows = batches::run_all(&Plans { seeds, sized, best: None });
+    let setting = arguments.setting.as_deref().unwrap_or_default();
+    let rows = batches::run_all(&Plans { seeds, sized, best: None, setting });
     let figures = batches::figures(&rows);
     for row in &rows {
         println!("{} best {}", row.cell.title, row.best.0.name());
@@ -175,7 +180,7 @@ fn full_batches(write: bool) -> Result<Figures> {
             );
         }
     }
-    if write {
+    if !arguments.check && arguments.setting.is_none() {
         figures.write(&folder().join("batching.json"))?;
     }
     Ok(figures)
