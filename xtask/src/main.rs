@@ -39,7 +39,8 @@ enum Command {
     Test(test::Args),
     /// Run one suite of benchmarks in release mode.
     Bench(bench::Args),
-    /// Simulate limit algorithms and chunks, and write docs/reports/limits.md and chunks.md.
+    /// Simulate limit algorithms, chunks and batches, and write docs/reports/limits.md, chunks.md and
+    /// batching.md.
     Sim(sim::Args),
     /// Explore every interleaving of the limiter with loom.
     Loom,

@@ -1,4 +1,4 @@
-//! `cargo xtask sim`: limit algorithms and chunks of fan-outs, simulated in release mode.
+//! `cargo xtask sim`: limit algorithms, chunks of fan-outs and batches, simulated in release mode.
 
 use std::{
     path::PathBuf,
@@ -20,9 +20,12 @@ pub(crate) struct Args {
     /// Compares with the committed report and leaves it as it is.
     #[arg(long)]
     check: bool,
-    /// One of the reports: `limits` or `chunks`.
+    /// One of the reports: `limits`, `chunks` or `batching`.
     #[arg(long, value_name = "REPORT")]
     only: Option<String>,
+    /// Of batches, the settings whose identifier contains this; writes no report.
+    #[arg(long, value_name = "PART")]
+    setting: Option<String>,
 }
 
 /// Gives the exit code of the simulator: failure if an algorithm got worse.
@@ -39,6 +42,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     if let Some(report) = &args.only {
         command.arg("--only").arg(report);
+    }
+    if let Some(setting) = &args.setting {
+        command.arg("--setting").arg(setting);
     }
     process::forward(&mut command)
 }

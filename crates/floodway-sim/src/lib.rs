@@ -1,10 +1,12 @@
 //! Limit algorithms in front of simulated downstreams: what the runs are made of.
 //!
 //! The program beside this library plays every [`Scenario`] in virtual time and writes the report.
-//! The library is for whoever plays them with a real limiter. Fan-outs are in [`chunk`].
+//! The library is for whoever plays them with a real limiter. Fan-outs are in [`chunk`],
+//! and batches in [`batch`].
 
 mod algorithms;
 mod arrivals;
+pub mod batch;
 pub mod chunk;
 mod downstream;
 mod random;

@@ -1,6 +1,7 @@
-//! Limit algorithms and chunks of fan-outs, simulated: `cargo xtask sim`.
+//! Limit algorithms, chunks of fan-outs and batches, simulated: `cargo xtask sim`.
 #![expect(clippy::print_stdout, reason = "figures are what this program is for")]
 
+mod batches;
 mod check;
 mod chunks;
 mod figures;
@@ -17,6 +18,7 @@ use clap::{Parser, ValueEnum};
 use floodway_sim::{Algorithm, Scenario, Service};
 
 use crate::{
+    batches::Plans,
     check::{Tolerance, regressions},
     chunks::Variant,
     goals::{Demand, figures},
@@ -32,10 +34,12 @@ const SEEDS: u64 = 20;
 const UNTUNED_SEEDS: u64 = 10;
 const STORM_SEEDS: u64 = 3;
 const CHUNK_SEEDS: u64 = 20;
+const BATCH_SEEDS: u64 = 5;
+const BATCH_SIZED_SEEDS: u64 = 20;
 const FIRST_UNTUNED: u64 = 1_000_001;
 
-/// Plays every scenario with every algorithm, every fan-out with every rule, and writes
-/// docs/reports/limits.md and chunks.md.
+/// Plays every scenario with every algorithm, every fan-out and every batcher with every
+/// rule, and writes docs/reports/limits.md, chunks.md and batching.md.
 #[derive(Parser)]
 struct Arguments {
     /// Also write the figures to this file, as JSON.
@@ -50,6 +54,9 @@ struct Arguments {
     /// One of the reports.
     #[arg(long)]
     only: Option<Part>,
+    /// Of batches, the settings whose identifier contains this; writes no report.
+    #[arg(long, value_name = "PART")]
+    setting: Option<String>,
 }
 
 /// A report.
@@ -57,17 +64,18 @@ struct Arguments {
 enum Part {
     Limits,
     Chunks,
+    Batching,
 }
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    let parts = [Part::Limits, Part::Chunks].into_iter();
+    let parts = [Part::Limits, Part::Chunks, Part::Batching].into_iter();
     let mut results = Vec::new();
     let mut worse = Vec::new();
     for part in parts.filter(|part| arguments.only.is_none_or(|only| only == *part)) {
         // Before the run, which overwrites it.
         let committed = Figures::read(&folder().join(part.file()));
-        let figures = part.run(&arguments)?;
+        let figures = part.run(&arguments, committed.as_ref().ok())?;
         print(&figures);
         worse.extend(compare(&figures, committed, &arguments)?);
         results.extend(figures.results);
@@ -86,10 +94,11 @@ impl Part {
         match self {
             Self::Limits => "limits.json",
             Self::Chunks => "chunks.json",
+            Self::Batching => "batching.json",
         }
     }
 
-    fn run(self, arguments: &Arguments) -> Result<Figures> {
+    fn run(self, arguments: &Arguments, committed: Option<&Figures>) -> Result<Figures> {
         match self {
             Self::Limits if arguments.quick => Ok(quick()),
             Self::Limits => full(!arguments.check),
@@ -97,6 +106,12 @@ impl Part {
                 Ok(chunks::figures(&chunks::run_all(Variant::QUICK, 1..4)))
             }
             Self::Chunks => full_chunks(!arguments.check),
+            Self::Batching if arguments.quick => {
+                let setting = arguments.setting.as_deref().unwrap_or_default();
+                let plans = Plans { seeds: 1..4, sized: 1..6, best: committed, setting };
+                Ok(batches::figures(&batches::run_all(&plans)))
+            }
+            Self::Batching => full_batches(arguments),
         }
     }
 }
@@ -140,6 +155,33 @@ fn full_chunks(write: bool) -> Result<Figures> {
     let figures = chunks::figures(&studies);
     if write {
         ChunkReport { studies: &studies, figures: &figures, seeds: CHUNK_SEEDS }.write()?;
+    }
+    Ok(figures)
+}
+
+fn full_batches(arguments: &Arguments) -> Result<Figures> {
+    let (seeds, sized) = (1..1 + BATCH_SEEDS, 1..1 + BATCH_SIZED_SEEDS);
+    let setting = arguments.setting.as_deref().unwrap_or_default();
+    let rows = batches::run_all(&Plans { seeds, sized, best: None, setting });
+    let figures = batches::figures(&rows);
+    for row in &rows {
+        println!("{} best {}", row.cell.title, row.best.0.name());
+        let all = std::iter::once(("best".to_owned(), &row.best.1));
+        for (name, ran) in all.chain(row.rules.iter().map(|(rule, ran)| (rule.name(), ran))) {
+            println!(
+                "  {name:<10} {:>9.0}/s p50 {:>8.3} p99 {:>8.3} ms, busy {:>7.1} µs, size {:>6.1}, late {:.4}, rejected {}",
+                ran.goodput,
+                ran.p50 * 1e3,
+                ran.p99 * 1e3,
+                ran.busy * 1e6,
+                ran.size,
+                ran.late,
+                ran.rejected
+            );
+        }
+    }
+    if !arguments.check && arguments.setting.is_none() {
+        figures.write(&folder().join("batching.json"))?;
     }
     Ok(figures)
 }

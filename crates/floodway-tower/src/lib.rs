@@ -1,4 +1,5 @@
-//! Tower middleware over Floodway: a limiter in front of any service.
+//! Tower middleware over Floodway: a limiter in front of any service, batching in front of those
+//! that take many requests at once.
 //!
 //! [`LimiterLayer`] admits in `call`, not in `poll_ready`: a ready service that is never called
 //! holds nothing, so idle keep-alive connections and cloned services starve nobody.
@@ -27,10 +28,13 @@
 //! - `backpressure` reserves in `poll_ready` after all, for load balancers.
 //! - `until_body_end` (feature `http`) holds the permit while the response streams.
 //!
+//! [`BatchLayer`] makes a service for one request out of a service for many.
+//!
 //! With the feature `http`, the module `http` has examples for axum and reqwest, and the module
 //! `grpc` for tonic. The crate depends on none of them.
 
 mod admit;
+mod batch;
 mod classify;
 #[cfg(feature = "http")]
 pub mod grpc;
@@ -41,6 +45,7 @@ mod on_rejection;
 mod release;
 
 pub use admit::{AcquireFrom, Admit, Keyed, Select};
+pub use batch::{BatchLayer, Batched};
 pub use classify::{Classifier, EveryError};
 pub use limiter::{BackpressureLayer, KeyedLimiterLayer, Limited, LimiterLayer, Reserved, future};
 pub use on_rejection::{BoxError, Fail, OnRejection, Respond};

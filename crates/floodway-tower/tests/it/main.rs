@@ -1,6 +1,7 @@
 //! Public behaviour of the tower middleware.
 
 mod backpressure;
+mod batch;
 #[cfg(feature = "http")]
 mod body;
 #[cfg(feature = "http")]

@@ -26,7 +26,7 @@ pub struct Call<T, U, E> {
 enum Stage<T, U, E> {
     New(T),
     /// The queue is full, and the caller waits for room in it.
-    Full(T, Room),
+    Full(Heavy<T>, Room),
     Seated(Arc<Seat<Answer<U, E>>>),
     Over,
 }
@@ -91,7 +91,13 @@ impl<T, U, E> Future for Call<T, U, E> {
 /// Where an item has come to.
 pub(super) enum Entered<T, U, E> {
     Seated(Arc<Seat<Answer<U, E>>>),
-    Full(T, Room),
+    Full(Heavy<T>, Room),
+}
+
+/// An item that was weighed.
+pub(super) struct Heavy<T> {
+    pub(super) item: T,
+    pub(super) weight: u64,
 }
 
 // The caller has gone: its item is not sent, if it was not.

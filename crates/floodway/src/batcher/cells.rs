@@ -11,9 +11,10 @@ const ITEM_OUTCOMES: usize = catalogue::ITEM_OUTCOME.values.len();
 const REFUSALS: usize = catalogue::REASON.values.len();
 
 /// How a batch ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum BatchOutcome {
     /// With an answer for every item.
+    #[default]
     Ok,
     /// It failed as a whole.
     Error,

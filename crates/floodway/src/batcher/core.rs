@@ -1,37 +1,42 @@
 //! The batcher itself: takes items in, decides when a batch goes, and hands it to a lane.
 
+mod asking;
+mod ending;
+mod engine;
+mod refusing;
+mod watching;
+
 use std::{
     hash::Hash,
+    mem,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::Waker,
     time::Duration,
 };
 
 use floodway_control::{BatchDecision, BatchQueue, BatchRun, BatchSizer, BatchTrigger, Dispatch};
-use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError},
-    time::Instant,
-};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tracing::Span;
 
 use super::{
-    BatchError, BatchRejected, BatcherSnapshot, OnBatchError, QueueFull,
-    call::{Entered, Room},
-    cells::{Cells, ItemOutcome, Refusal},
+    BatchError, BatchRejected, OnBatchError, QueueFull,
+    cells::Cells,
     lane::{self, Batch},
     queue::{Callers, Entry, Queue, Taken},
     seat::{Riders, Seat},
-    shared::{Member, Shared},
-    watch,
+    shared::Shared,
+    watch::Watch,
 };
 use crate::{
-    Clock, Outcome as Load, Rejected,
+    Clock, Outcome as Load,
     admission::{Admission, Permits},
 };
+
+use self::asking::Asking;
+pub(super) use self::engine::Engine;
 
 /// What a caller gets.
 pub(super) type Answer<U, E> = Result<U, BatchError<E>>;
@@ -146,6 +151,8 @@ struct State<T, U, E, K, D> {
     /// Somebody waits for permits.
     asking: bool,
     closed: bool,
+    /// When the oldest item will have waited as long as it may, or earlier; as `look_at`.
+    expires_at: Option<u64>,
     /// When the watch is to look, in nanoseconds of the clock.
     look_at: Option<u64>,
     watched: bool,
@@ -156,6 +163,9 @@ pub(super) struct After<T, U, E, D> {
     launch: Vec<Launch<T, U, E, D>>,
     skipped: Vec<Entry<T, Answer<U, E>, D>>,
     spare: Option<Permits>,
+    /// Places in the queue that are free again.
+    room: usize,
+    idle: bool,
     ask: bool,
     start_watch: bool,
     nudge: bool,
@@ -171,12 +181,46 @@ pub(super) struct Launch<T, U, E, D> {
     pub(super) now: u64,
 }
 
+impl<T, U, E, K, D> State<T, U, E, K, D> {
+    const fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.queue.len() == 0
+    }
+}
+
+/// A caller's place in the queue, which is free again unless it is kept.
+struct Place<'a>(&'a Semaphore);
+
+impl<'a> Place<'a> {
+    fn try_take(room: &'a Semaphore) -> Result<Self, TryAcquireError> {
+        room.try_acquire()?.forget();
+        Ok(Self(room))
+    }
+
+    fn of(room: &'a Semaphore, place: OwnedSemaphorePermit) -> Self {
+        place.forget();
+        Self(room)
+    }
+
+    /// From now on the item in the queue has it.
+    fn keep(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
 impl<T, U, E, D> Default for After<T, U, E, D> {
     fn default() -> Self {
         Self {
             launch: Vec::new(),
             skipped: Vec::new(),
             spare: None,
+            room: 0,
+            idle: false,
             ask: false,
             start_watch: false,
             nudge: false,
@@ -210,6 +254,7 @@ where
             seen: 0,
             asking: false,
             closed: false,
+            expires_at: None,
             look_at: None,
             watched: false,
         });
@@ -237,26 +282,27 @@ where
         self.settings.max_in_flight.min(limit).max(1)
     }
 
-    /// Puts an item into the queue, whose place is taken.
+    /// Puts an item into the queue.
     fn seat(
         self: &Arc<Self>,
         item: T,
         weight: u64,
+        place: Place<'_>,
     ) -> Result<Arc<Seat<Answer<U, E>>>, BatchRejected> {
-        // Foreign code, so before the lock.
+        // Foreign code, so before the lock. It may panic.
         let partition = self.keys.partition.as_ref().map(|partition| partition(&item));
         let key = self.keys.dedup.as_ref().map(|dedup| (dedup.key)(&item));
         let span = Span::current();
-        let span = (!span.is_disabled()).then_some(span);
+        let spans = if span.is_disabled() { Vec::new() } else { vec![span] };
         let seat = Arc::new(Seat::new());
         let callers = Callers::one(Arc::clone(&seat));
-        let mut entry = Entry { item, weight, arrived: 0, key, callers, span };
+        let mut entry = Entry { item, weight, arrived: 0, key, callers, spans };
 
         let mut after = After::default();
         let mut state = self.lock();
         if state.closed {
             drop(state);
-            self.room.add_permits(1);
+            drop(place);
             return Err(self.refuse(BatchRejected::Closed));
         }
         let first = state.queue.len() == 0;
@@ -266,18 +312,18 @@ where
         entry.arrived = state.seen;
         state.arrived += 1;
         let (line, twin) = state.queue.push(partition, entry);
+        place.keep();
         if twin.is_none() {
             if let Some(max_wait) = self.settings.max_wait
                 && first
             {
                 let expires = state.seen.saturating_add(nanos(max_wait));
+                state.expires_at = Some(expires);
                 self.look_at(&mut state, expires, &mut after);
             }
-            let line = state.queue.line(line);
-            let worth_asking = line.len() == 1
-                || line.len() >= line.worth_asking
-                || state.sizer.max_weight().is_some_and(|max| line.weight() >= max);
-            if worth_asking && state.in_flight < self.slots() && !state.asking {
+            let max_weight = state.sizer.max_weight().unwrap_or(u64::MAX);
+            let worth_asking = state.queue.is_worth_asking(line, max_weight);
+            if worth_asking && state.in_flight < self.settings.max_in_flight && !state.asking {
                 if !self.settings.timings && !first {
                     state.seen = self.settings.clock.now();
                 }
@@ -311,12 +357,13 @@ where
     ) {
         let slots = self.slots();
         let mut looked = 0;
-        while state.in_flight < slots && looked < LOOK {
+        // Not within the limit of the limiters: at it, one waits there and hears when it moves.
+        while state.in_flight < self.settings.max_in_flight && looked < LOOK {
             // One waits for permits on behalf of all.
             if state.asking && permits.is_none() {
                 break;
             }
-            let Some(line) = state.queue.in_turn(looked) else { break };
+            let Some(line) = state.queue.next(looked) else { break };
             let now = state.seen;
             let dispatch = match self.decide(state, line, slots) {
                 BatchDecision::Dispatch(dispatch) => dispatch,
@@ -345,9 +392,8 @@ where
             let items = taken.entries.len();
             let run =
                 state.sizer.dispatched(Duration::from_nanos(now), dispatch, items, taken.weight);
-            let callers: usize =
-                taken.entries.iter().map(|entry| entry.callers.all().count()).sum();
-            self.room.add_permits(callers);
+            after.room +=
+                taken.entries.iter().map(|entry| entry.callers.all().count()).sum::<usize>();
             let Dispatch { trigger, .. } = dispatch;
             after.launch.push(Launch { taken, run, trigger, permits: admitted, riders, now });
         }
@@ -389,23 +435,35 @@ where
 
     /// Does what has to be done outside the lock.
     fn act(self: &Arc<Self>, after: After<T, U, E, D>) {
-        let After { launch, skipped, spare, ask, start_watch, nudge } = after;
-        drop(skipped);
+        let After { launch, skipped, spare, room, idle, ask, start_watch, nudge } = after;
+        // Whatever is to be spawned is there before anything is, because that panics without a
+        // runtime: what is then dropped answers its callers and gives back what it has.
+        let batches: Vec<_> =
+            launch.into_iter().map(|launch| Batch::new(Arc::clone(self), launch)).collect();
+        let asking = ask.then(|| Asking::new(self));
+        let watch = start_watch.then(|| Watch::new(self));
+        if room > 0 {
+            self.room.add_permits(room);
+        }
+        if idle {
+            self.idle.notify_waiters();
+        }
         if let Some(mut permits) = spare {
             permits.complete(Load::Ignore);
         }
-        for launch in launch {
-            drop(tokio::spawn(lane::drive(Batch::new(Arc::clone(self), launch))));
+        for batch in batches {
+            drop(tokio::spawn(lane::drive(batch)));
         }
-        if ask {
-            drop(tokio::spawn(ask_for_permits(Asking { core: Some(Arc::clone(self)) })));
+        if let Some(asking) = asking {
+            drop(tokio::spawn(asking.wait()));
         }
-        if start_watch {
-            watch::start(Arc::downgrade(self), Arc::clone(&self.watch));
+        if let Some(watch) = watch {
+            drop(tokio::spawn(watch.keep()));
         }
         if nudge {
             self.watch.notify_one();
         }
+        drop(skipped);
     }
 
     /// A batch is over, and its callers have their answers. Gives the next for the same lane.
@@ -424,7 +482,7 @@ where
             state.seen = self.settings.clock.now();
             self.pump(&mut state, None, &mut after);
         }
-        self.tell_if_idle(&state);
+        after.idle = state.is_idle();
         drop(state);
         let next = after.launch.pop();
         self.act(after);
@@ -436,352 +494,8 @@ where
         self.lock().sizer.too_large(weight);
     }
 
-    /// What the watch does at its hour; gives the next one.
-    pub(super) fn look(self: &Arc<Self>) -> Option<Instant> {
-        let mut after = After::default();
-        let mut refused = Vec::new();
-        let mut state = self.lock();
-        let now = self.settings.clock.now();
-        if state.look_at.is_some_and(|at| at <= now) {
-            state.look_at = None;
-            state.seen = now;
-            if let Some(max_wait) = self.settings.max_wait {
-                let max_wait = nanos(max_wait);
-                let fresh = |arrived: u64| arrived.saturating_add(max_wait) > now;
-                refused = state.queue.sweep(|entry| fresh(entry.arrived));
-                if let Some(oldest) = state.queue.oldest() {
-                    self.look_at(&mut state, oldest.saturating_add(max_wait), &mut after);
-                }
-            }
-            if state.queue.len() > 0 {
-                self.pump(&mut state, None, &mut after);
-            }
-            self.tell_if_idle(&state);
-        }
-        let next = state.look_at;
-        drop(state);
-        // It is awake as it is.
-        after.nudge = false;
-        self.act(after);
-        if let Some(max_wait) = self.settings.max_wait {
-            self.refuse_all(refused, &BatchRejected::Expired { max_wait });
-        }
-        next.map(|at| Instant::now() + Duration::from_nanos(at.saturating_sub(now)))
-    }
-
-    /// Tells those who wait for `entries` that they will not be sent.
-    fn refuse_all(&self, entries: Vec<Entry<T, Answer<U, E>, D>>, why: &BatchRejected) -> usize {
-        let mut refused = 0;
-        for entry in entries {
-            for seat in entry.callers.all() {
-                let (waited, waker) = seat.refuse(Err(BatchError::Rejected(why.clone())));
-                if waited {
-                    refused += 1;
-                    self.room.add_permits(1);
-                    self.cells.rejected(reason(why));
-                }
-                if let Some(waker) = waker {
-                    waker.wake();
-                }
-            }
-        }
-        refused
-    }
-
-    /// No batch will be admitted any more.
-    fn refuse_for(&self, rejected: Rejected) {
-        let mut state = self.lock();
-        state.asking = false;
-        let entries = state.queue.sweep(|_| false);
-        self.tell_if_idle(&state);
-        drop(state);
-        self.refuse_all(entries, &BatchRejected::Limiter(rejected));
-    }
-
-    /// Somebody waited for permits and has them.
-    fn admitted(self: &Arc<Self>, permits: Permits) {
-        let mut after = After::default();
-        let mut state = self.lock();
-        state.asking = false;
-        state.seen = self.settings.clock.now();
-        self.pump(&mut state, Some(permits), &mut after);
-        drop(state);
-        self.act(after);
-    }
-
-    /// Sends what may go.
-    fn look_now(self: &Arc<Self>) {
-        let mut after = After::default();
-        let mut state = self.lock();
-        state.seen = self.settings.clock.now();
-        self.pump(&mut state, None, &mut after);
-        self.tell_if_idle(&state);
-        drop(state);
-        self.act(after);
-    }
-
     fn weight(&self, item: &T) -> u64 {
         self.keys.weigh.as_ref().map_or(1, |weigh| weigh(item))
-    }
-}
-
-/// What the ends of tasks need, however they come; so it asks nothing of the types.
-impl<T, U, E, K, D> Core<T, U, E, K, D> {
-    fn lock(&self) -> MutexGuard<'_, State<T, U, E, K, D>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A batch was dropped with its task: whoever is polled next goes on.
-    pub(super) fn lose(&self) {
-        let mut state = self.lock();
-        state.in_flight -= 1;
-        self.orphan(state);
-    }
-
-    fn orphan(&self, state: MutexGuard<'_, State<T, U, E, K, D>>) {
-        self.orphaned.store(true, Ordering::Release);
-        let wakers = state.queue.wakers();
-        self.tell_if_idle(&state);
-        drop(state);
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
-    fn tell_if_idle(&self, state: &State<T, U, E, K, D>) {
-        if state.in_flight == 0 && state.queue.len() == 0 {
-            self.idle.notify_waiters();
-        }
-    }
-
-    /// The watch is gone with its runtime.
-    pub(super) fn lose_watch(&self) {
-        let mut state = self.lock();
-        state.watched = false;
-        state.look_at = None;
-        self.orphan(state);
-    }
-
-    /// Who waited for permits is gone with its runtime.
-    fn lose_asking(&self) {
-        let mut state = self.lock();
-        state.asking = false;
-        self.orphan(state);
-    }
-
-    /// How an answer is given to several.
-    pub(super) fn share(&self) -> Option<Share<U, E>> {
-        self.keys.dedup.as_ref().map(|dedup| dedup.share)
-    }
-}
-
-// What it has measured is not lost.
-impl<T, U, E, K, D> Drop for Core<T, U, E, K, D> {
-    fn drop(&mut self) {
-        self.shared.retire(&self.lock().sizer.estimate());
-        // The watch sees that it is over.
-        self.watch.notify_one();
-    }
-}
-
-/// The one who waits for permits, however many batches could go.
-struct Asking<T, U, E, K, D> {
-    /// `None` once it is over.
-    core: Option<Shareable<T, U, E, K, D>>,
-}
-
-type Shareable<T, U, E, K, D> = Arc<Core<T, U, E, K, D>>;
-
-impl<T, U, E, K, D> Drop for Asking<T, U, E, K, D> {
-    fn drop(&mut self) {
-        if let Some(core) = &self.core {
-            core.lose_asking();
-        }
-    }
-}
-
-async fn ask_for_permits<T, U, E, K, D>(mut asking: Asking<T, U, E, K, D>)
-where
-    T: Send + 'static,
-    U: Send + 'static,
-    E: Send + Sync + 'static,
-    K: Key,
-    D: Key,
-{
-    let Some(core) = asking.core.clone() else { return };
-    let admitted = core.admission.admit(1).await;
-    asking.core = None;
-    match admitted {
-        Ok(permits) => core.admitted(permits),
-        Err(rejected) => core.refuse_for(rejected),
-    }
-}
-
-/// The batcher as its callers see it, whatever the keys.
-pub(super) trait Engine<T, U, E>: Send + Sync {
-    /// Takes an item into the queue, if there is room.
-    fn enter(self: Arc<Self>, item: T) -> Result<Entered<T, U, E>, BatchRejected>;
-    /// Takes an item into the queue that has a place there.
-    fn sit(
-        self: Arc<Self>,
-        item: T,
-        place: OwnedSemaphorePermit,
-    ) -> Result<Arc<Seat<Answer<U, E>>>, BatchRejected>;
-    /// Counts a refusal.
-    fn refuse(&self, rejected: BatchRejected) -> BatchRejected;
-    /// A caller went away whose item waited in the queue.
-    fn left(&self);
-    /// A caller went away that waited for room in the queue.
-    fn left_outside(&self);
-    /// Whether whoever was to send what waits is no more.
-    fn is_orphaned(&self) -> bool;
-    /// Sends what waits, in its stead.
-    fn adopt(self: Arc<Self>);
-    /// Accepts nothing from now on, and sends what waits.
-    fn close(self: Arc<Self>);
-    /// Whether nothing waits or runs.
-    fn is_idle(&self) -> bool;
-    /// Told when nothing waits or runs.
-    fn idle(&self) -> &Notify;
-    /// Refuses what still waits; gives how many callers that were, and the batches that run.
-    fn give_up(&self) -> (usize, usize);
-    fn snapshot(&self) -> BatcherSnapshot;
-}
-
-impl<T, U, E, K, D> Engine<T, U, E> for Core<T, U, E, K, D>
-where
-    T: Send + 'static,
-    U: Send + 'static,
-    E: Send + Sync + 'static,
-    K: Key,
-    D: Key,
-{
-    fn enter(self: Arc<Self>, item: T) -> Result<Entered<T, U, E>, BatchRejected> {
-        let weight = self.weight(&item);
-        if let Some(max) = self.settings.max_weight
-            && weight > max
-        {
-            return Err(self.refuse(BatchRejected::Weight { weight, max }));
-        }
-        match self.room.try_acquire() {
-            Ok(place) => {
-                place.forget();
-                self.seat(item, weight).map(Entered::Seated)
-            }
-            Err(TryAcquireError::Closed) => Err(self.refuse(BatchRejected::Closed)),
-            Err(TryAcquireError::NoPermits) => match self.settings.queue_full {
-                QueueFull::Reject => {
-                    let capacity = self.settings.capacity;
-                    Err(self.refuse(BatchRejected::QueueFull { capacity }))
-                }
-                QueueFull::Wait => {
-                    let room = Arc::clone(&self.room);
-                    let room: Room = Box::pin(async move { room.acquire_owned().await.ok() });
-                    Ok(Entered::Full(item, room))
-                }
-            },
-        }
-    }
-
-    fn sit(
-        self: Arc<Self>,
-        item: T,
-        place: OwnedSemaphorePermit,
-    ) -> Result<Arc<Seat<Answer<U, E>>>, BatchRejected> {
-        place.forget();
-        let weight = self.weight(&item);
-        self.seat(item, weight)
-    }
-
-    fn refuse(&self, rejected: BatchRejected) -> BatchRejected {
-        self.cells.rejected(reason(&rejected));
-        rejected
-    }
-
-    fn left(&self) {
-        self.room.add_permits(1);
-        self.gone.fetch_add(1, Ordering::Relaxed);
-        self.left_outside();
-        if self.room.is_closed() {
-            self.idle.notify_waiters();
-        }
-    }
-
-    fn left_outside(&self) {
-        self.cells.item_ended(ItemOutcome::Cancelled);
-    }
-
-    fn is_orphaned(&self) -> bool {
-        // Relaxed: a hint, and what it hints at is behind the lock.
-        self.orphaned.load(Ordering::Relaxed)
-    }
-
-    fn adopt(self: Arc<Self>) {
-        if self.orphaned.swap(false, Ordering::Relaxed) {
-            self.look_now();
-        }
-    }
-
-    fn close(self: Arc<Self>) {
-        self.room.close();
-        self.lock().closed = true;
-        self.look_now();
-    }
-
-    fn is_idle(&self) -> bool {
-        let mut state = self.lock();
-        let skipped = state.queue.purge();
-        let idle = state.in_flight == 0 && state.queue.len() == 0;
-        drop(state);
-        drop(skipped);
-        idle
-    }
-
-    fn idle(&self) -> &Notify {
-        &self.idle
-    }
-
-    fn give_up(&self) -> (usize, usize) {
-        let mut state = self.lock();
-        let entries = state.queue.sweep(|_| false);
-        let in_flight = state.in_flight;
-        drop(state);
-        (self.refuse_all(entries, &BatchRejected::Closed), in_flight)
-    }
-
-    fn snapshot(&self) -> BatcherSnapshot {
-        self.levels()
-    }
-}
-
-impl<T, U, E, K, D> Member for Core<T, U, E, K, D>
-where
-    T: Send + 'static,
-    U: Send + 'static,
-    E: Send + Sync + 'static,
-    K: Key,
-    D: Key,
-{
-    fn levels(&self) -> BatcherSnapshot {
-        let in_flight_limit = self.slots();
-        let state = self.lock();
-        BatcherSnapshot {
-            queued: state.queue.len(),
-            queue_capacity: self.settings.capacity,
-            in_flight: state.in_flight,
-            in_flight_limit,
-            closed: state.closed,
-            ..BatcherSnapshot::new(&state.sizer)
-        }
-    }
-}
-
-/// The value of the label `reason`.
-const fn reason(rejected: &BatchRejected) -> Refusal {
-    match rejected {
-        BatchRejected::QueueFull { .. } => Refusal::QueueFull,
-        BatchRejected::Weight { .. } => Refusal::Weight,
-        BatchRejected::Closed => Refusal::Closed,
-        BatchRejected::Expired { .. } => Refusal::Expired,
-        BatchRejected::Limiter(_) => Refusal::Limiter,
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::{task::yield_now, time::sleep};
 use tracing::{Instrument, Span};
 
 use super::{
-    BatchError, BatchRejected,
+    BatchError,
     cells::{BatchOutcome, ItemOutcome},
     core::{Answer, Core, Key, Launch, Output},
     failure::Next,
@@ -56,7 +56,7 @@ pub(super) struct Batch<T, U, E, K, D> {
     callers: Vec<Option<Callers<Answer<U, E>>>>,
     run: BatchRun,
     /// Answers that were counted and not yet given.
-    outbox: Vec<(Callers<Answer<U, E>>, Answer<U, E>)>,
+    outbox: Outbox<U, E>,
     permits: Permits,
     riders: Option<Arc<Riders>>,
     span: Span,
@@ -65,12 +65,27 @@ pub(super) struct Batch<T, U, E, K, D> {
     over: bool,
 }
 
+type Outbox<U, E> = Vec<(Callers<Answer<U, E>>, Answer<U, E>)>;
+
 /// How a call of the batch function ended.
 enum Called<U, E> {
     Returned(Output<U, E>),
     Panicked(Panic),
     /// All callers have gone.
     Abandoned,
+}
+
+impl<U, E> Called<U, E> {
+    /// For the numbers; `items` were sent.
+    fn outcome(&self, items: usize) -> BatchOutcome {
+        match self {
+            Self::Returned(Ok(answers)) if answers.len() == items => BatchOutcome::Ok,
+            Self::Returned(Ok(_)) => BatchOutcome::Mismatched,
+            Self::Returned(Err(_)) => BatchOutcome::Error,
+            Self::Panicked(_) => BatchOutcome::Panicked,
+            Self::Abandoned => BatchOutcome::Aborted,
+        }
+    }
 }
 
 /// What a batch has come to.
@@ -81,7 +96,8 @@ struct Tally {
     item_errors: u64,
     batch_errors: u64,
     deduplicated: u64,
-    outcome: Option<BatchOutcome>,
+    /// Of the last call that was not all right, if there was one.
+    outcome: BatchOutcome,
 }
 
 impl<T, U, E, K, D> Batch<T, U, E, K, D>
@@ -95,7 +111,8 @@ where
     pub(super) fn new<A>(core: Arc<Core<T, U, E, K, D>>, launch: Launch<T, U, E, A>) -> Self {
         let Launch { taken, run, trigger, permits, riders, now } = launch;
         let n = taken.entries.len();
-        let span = tracing::info_span!("batch", batcher = &*core.settings.name, items = n);
+        let span =
+            tracing::info_span!(parent: None, "batch", batcher = &*core.settings.name, items = n);
         core.cells.flushed(trigger, n);
         let mut batch = Self {
             core,
@@ -114,7 +131,7 @@ where
             if batch.core.settings.timings {
                 batch.core.cells.waited(now.saturating_sub(entry.arrived));
             }
-            if let Some(span) = entry.span {
+            for span in entry.spans {
                 batch.span.follows_from(span.id());
             }
             batch.items.push(entry.item);
@@ -139,11 +156,17 @@ where
         while let Some(part) = parts.pop() {
             self.deliver();
             tally.calls += 1;
+            let begun = if tally.calls == 1 { self.started } else { self.now() };
             let called = match self.items_of(&part) {
                 Ok(items) => self.call(items).await,
                 Err(panic) => Called::Panicked(panic),
             };
-            ended = self.core.settings.clock.now();
+            ended = self.now();
+            let outcome = called.outcome(part.len());
+            self.core.cells.batch_ended(outcome, ended.saturating_sub(begun));
+            if outcome != BatchOutcome::Ok {
+                tally.outcome = outcome;
+            }
             let error = match called {
                 Called::Returned(Ok(answers)) if answers.len() == part.len() => {
                     if part == whole && tally.calls == 1 {
@@ -154,22 +177,18 @@ where
                 }
                 Called::Returned(Ok(answers)) => {
                     let (items, answers) = (part.len(), answers.len());
-                    self.end(part, BatchOutcome::Mismatched, &mut tally, || {
-                        BatchError::Mismatched { items, answers }
-                    });
+                    self.end(part, &mut tally, || BatchError::Mismatched { items, answers });
                     continue;
                 }
                 Called::Panicked(panic) => {
                     let panic = Arc::new(panic);
-                    self.end(part, BatchOutcome::Panicked, &mut tally, || {
-                        BatchError::Panicked(Arc::clone(&panic))
-                    });
+                    self.end(part, &mut tally, || BatchError::Panicked(Arc::clone(&panic)));
                     continue;
                 }
                 Called::Abandoned => {
                     parts.push(part);
                     for part in parts.drain(..) {
-                        self.end(part, BatchOutcome::Aborted, &mut tally, || BatchError::Aborted);
+                        self.end(part, &mut tally, || BatchError::Aborted);
                     }
                     break;
                 }
@@ -185,21 +204,23 @@ where
                 }
                 Next::Again(wait) => {
                     self.core.cells.retried();
-                    if let Err(refused) = self.wait_and_ask_again(wait).await {
-                        let rejected = BatchRejected::Limiter(refused);
-                        self.end(part, BatchOutcome::Error, &mut tally, || {
-                            BatchError::Rejected(rejected.clone())
-                        });
-                    } else {
-                        parts.push(part);
+                    self.deliver();
+                    match self.wait_and_ask_again(wait).await {
+                        Ok(()) => parts.push(part),
+                        // It was sent, so what it failed with says more than the refusal.
+                        Err(_) => self.fail(part, error, &mut tally),
                     }
                 }
             }
         }
         // Before the answers, so that who has one finds it counted and the permits back.
-        self.count(&tally, ended);
+        self.count(&tally);
         self.deliver();
         (telling, ended)
+    }
+
+    fn now(&self) -> u64 {
+        self.core.settings.clock.now()
     }
 
     /// The items of a part; copies, if it may have to be sent again.
@@ -266,10 +287,7 @@ where
     }
 
     /// Holds nothing of a limiter for a while.
-    async fn wait_and_ask_again(
-        &mut self,
-        wait: std::time::Duration,
-    ) -> Result<(), crate::Rejected> {
+    async fn wait_and_ask_again(&mut self, wait: Duration) -> Result<(), Rejected> {
         self.permits.complete(self.core.failure.load);
         sleep(wait).await;
         self.permits = self.core.admission.admit(1).await?;
@@ -289,24 +307,21 @@ where
     /// A part failed for good.
     fn fail(&mut self, part: Range<usize>, error: E, tally: &mut Tally) {
         if part.len() == 1 && (tally.calls > 1 || self.weights.len() == 1) {
-            tally.outcome = Some(BatchOutcome::Error);
             tally.item_errors += 1;
             self.answer(part.start, Err(BatchError::Item(error)), tally);
             return;
         }
         let error = Arc::new(error);
-        self.end(part, BatchOutcome::Error, tally, || BatchError::Batch(Arc::clone(&error)));
+        self.end(part, tally, || BatchError::Batch(Arc::clone(&error)));
     }
 
     /// All items of a part have the same error.
     fn end(
         &mut self,
         part: Range<usize>,
-        outcome: BatchOutcome,
         tally: &mut Tally,
         mut error: impl FnMut() -> BatchError<E>,
     ) {
-        tally.outcome = Some(outcome);
         for at in part {
             tally.batch_errors += 1;
             self.answer(at, Err(error()), tally);
@@ -320,15 +335,13 @@ where
         }
     }
 
-    fn count(&mut self, tally: &Tally, ended: u64) {
+    fn count(&mut self, tally: &Tally) {
         let cells = &self.core.cells;
         cells.items_ended(ItemOutcome::Ok, tally.ok);
         cells.items_ended(ItemOutcome::ItemError, tally.item_errors);
         cells.items_ended(ItemOutcome::BatchError, tally.batch_errors);
         cells.items_ended(ItemOutcome::Deduplicated, tally.deduplicated);
-        let outcome = tally.outcome.unwrap_or(BatchOutcome::Ok);
-        cells.batch_ended(outcome, ended.saturating_sub(self.started));
-        let load = match outcome {
+        let load = match tally.outcome {
             BatchOutcome::Ok => Load::Success,
             BatchOutcome::Error => self.core.failure.load,
             _ => Load::Ignore,
@@ -340,7 +353,10 @@ where
 impl<T, U, E, K, D> Batch<T, U, E, K, D> {
     fn deliver(&mut self) {
         let share = self.core.share();
-        for (callers, answer) in self.outbox.drain(..) {
+        // The oldest first, and one by one: if an answer panics when it is dropped, the others remain
+        // to be given.
+        self.outbox.reverse();
+        while let Some((callers, answer)) = self.outbox.pop() {
             if let Some(share) = share {
                 for twin in &callers.twins {
                     // Somebody else's clone: if it panics, there is no answer.

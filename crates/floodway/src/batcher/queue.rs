@@ -22,8 +22,8 @@ pub(super) struct Entry<T, A, D> {
     /// What it has in common with items that need not be sent beside it.
     pub(super) key: Option<D>,
     pub(super) callers: Callers<A>,
-    /// Where the item came from.
-    pub(super) span: Option<Span>,
+    /// Where the item came from, and those of the same key.
+    pub(super) spans: Vec<Span>,
 }
 
 /// Those who wait for the answer to one item: one, and those with an item of the same key.
@@ -66,8 +66,15 @@ impl<A> Callers<A> {
 pub(super) struct Queue<T, A, K, D> {
     lines: Slab<Line<T, A, K, D>>,
     by_key: HashMap<K, usize>,
-    /// Lines that have items, each once: whose turn is next.
-    turn: VecDeque<usize>,
+    /// Whose turn is next: lines that have items, each with its ticket. One whose ticket is another
+    /// by now has had its turn.
+    turn: VecDeque<(usize, u64)>,
+    /// The next ticket.
+    ticket: u64,
+    /// Lines that have items.
+    waiting: usize,
+    /// Lines that came to have enough for another decision, before their turn.
+    ready: VecDeque<usize>,
     items: usize,
 }
 
@@ -79,6 +86,8 @@ pub(super) struct Line<T, A, K, D> {
     twins: HashMap<D, u64>,
     /// The number of the next item.
     next: u64,
+    /// What it queued up with.
+    ticket: u64,
     /// How many items are worth another decision.
     pub(super) worth_asking: usize,
 }
@@ -93,17 +102,67 @@ pub(super) struct Taken<T, A, D> {
 
 impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
     pub(super) fn new() -> Self {
-        Self { lines: Slab::new(), by_key: HashMap::new(), turn: VecDeque::new(), items: 0 }
+        Self {
+            lines: Slab::new(),
+            by_key: HashMap::new(),
+            turn: VecDeque::new(),
+            ticket: 0,
+            waiting: 0,
+            ready: VecDeque::new(),
+            items: 0,
+        }
     }
 
     /// Lines that have items.
     pub(super) fn partitions(&self) -> usize {
-        self.turn.len()
+        self.waiting
     }
 
-    /// The `n`th line whose turn it is.
-    pub(super) fn in_turn(&self, n: usize) -> Option<usize> {
-        self.turn.get(n).copied()
+    /// The line to look at next: one that is ready, or the `n`th whose turn it is.
+    pub(super) fn next(&mut self, n: usize) -> Option<usize> {
+        while let Some(ready) = self.ready.pop_front() {
+            // It may have gone since, and another may have come in its place, which does no harm.
+            if self.lines.get(ready).is_some_and(|line| !line.items.is_empty()) {
+                return Some(ready);
+            }
+        }
+        while let Some((line, ticket)) = self.turn.get(n).copied() {
+            if self.has_turn(line, ticket) {
+                return Some(line);
+            }
+            self.turn.remove(n);
+        }
+        None
+    }
+
+    fn has_turn(&self, line: usize, ticket: u64) -> bool {
+        self.lines.get(line).is_some_and(|line| line.ticket == ticket && !line.items.is_empty())
+    }
+
+    /// Puts a line that has items behind all others.
+    fn queue_up(&mut self, line: usize) {
+        self.ticket += 1;
+        self.lines[line].ticket = self.ticket;
+        self.turn.push_back((line, self.ticket));
+        // Lines that were served out of turn leave a ticket behind each time.
+        if self.turn.len() > 2 * self.waiting + 64 {
+            let turn = mem::take(&mut self.turn);
+            self.turn =
+                turn.into_iter().filter(|(line, ticket)| self.has_turn(*line, *ticket)).collect();
+        }
+    }
+
+    /// Whether the item that was just pushed calls for a decision on its line; if it does, the line
+    /// is looked at before it is its turn.
+    pub(super) fn is_worth_asking(&mut self, at: usize, max_weight: u64) -> bool {
+        let line = &self.lines[at];
+        let last = line.items.back().map_or(0, |(_, last)| last.weight);
+        let heavy = line.weight >= max_weight;
+        let was_heavy = line.weight.saturating_sub(last) >= max_weight;
+        if line.items.len() == line.worth_asking.max(1) || heavy && !was_heavy {
+            self.ready.push_back(at);
+        }
+        line.items.len() >= line.worth_asking || line.items.len() == 1 || heavy
     }
 
     pub(super) fn line(&self, line: usize) -> &Line<T, A, K, D> {
@@ -127,20 +186,22 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
             if let Some(known) = twins.get(key)
                 && let Ok(at) = items.binary_search_by_key(known, |(number, _)| *number)
             {
-                let callers = &mut items[at].1.callers;
-                callers.twins.push(entry.callers.first);
-                callers.twins.extend(entry.callers.twins);
+                let known = &mut items[at].1;
+                known.callers.twins.push(entry.callers.first);
+                known.spans.extend(entry.spans);
                 return (line, Some(entry.item));
             }
             twins.insert(key.clone(), *next);
         }
-        if items.is_empty() {
-            self.turn.push_back(line);
-        }
+        let first = items.is_empty();
         *weight = weight.saturating_add(entry.weight);
         items.push_back((*next, entry));
         *next += 1;
         self.items += 1;
+        if first {
+            self.waiting += 1;
+            self.queue_up(line);
+        }
         (line, None)
     }
 
@@ -190,11 +251,10 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
                 taken.skipped.push(entry);
             }
         }
-        self.turn.retain(|other| *other != line);
         if self.lines[line].items.is_empty() {
             self.end(line);
         } else {
-            self.turn.push_back(line);
+            self.queue_up(line);
         }
         taken
     }
@@ -216,6 +276,7 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
 
     /// Forgets a line that is empty, so that partitions without bound take bounded memory.
     fn end(&mut self, line: usize) {
+        self.waiting -= 1;
         if self.lines[line].key.is_some() {
             let ended = self.lines.remove(line);
             if let Some(key) = ended.key {
@@ -230,7 +291,11 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
         mut stays: impl FnMut(&Entry<T, A, D>) -> bool,
     ) -> Vec<Entry<T, A, D>> {
         let mut out = Vec::new();
-        for line in mem::take(&mut self.turn) {
+        let turn = mem::take(&mut self.turn);
+        for (line, ticket) in turn {
+            if !self.has_turn(line, ticket) {
+                continue;
+            }
             let Line { items, weight, twins, .. } = &mut self.lines[line];
             for (number, entry) in mem::take(items) {
                 if stays(&entry) {
@@ -246,10 +311,12 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
             if items.is_empty() {
                 self.end(line);
             } else {
-                self.turn.push_back(line);
+                self.turn.push_back((line, ticket));
             }
         }
         self.items -= out.len();
+        let Self { lines, ready, .. } = self;
+        ready.retain(|line| lines.get(*line).is_some_and(|line| !line.items.is_empty()));
         out
     }
 
@@ -267,12 +334,12 @@ impl<T, A, K, D> Queue<T, A, K, D> {
 
     /// When the oldest item of all arrived.
     pub(super) fn oldest(&self) -> Option<u64> {
-        self.turn.iter().filter_map(|line| self.lines[*line].oldest()).min()
+        self.lines.iter().filter_map(|(_, line)| line.oldest()).min()
     }
 
     /// Everybody who waits, for a wake without an answer.
     pub(super) fn wakers(&self) -> Vec<Waker> {
-        let items = self.turn.iter().flat_map(|line| &self.lines[*line].items);
+        let items = self.lines.iter().flat_map(|(_, line)| &line.items);
         items.flat_map(|(_, entry)| entry.callers.all()).filter_map(|seat| seat.waker()).collect()
     }
 }
@@ -285,6 +352,7 @@ impl<T, A, K, D> Line<T, A, K, D> {
             key,
             twins: HashMap::new(),
             next: 0,
+            ticket: 0,
             worth_asking: 0,
         }
     }

@@ -1,6 +1,6 @@
 //! What batchers of one name have in common: their numbers.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use floodway_control::{BatchEstimate, BatchSizer};
 use floodway_metrics::{Collector, Source};
@@ -21,9 +21,16 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 struct Members {
-    live: Vec<Weak<dyn Member>>,
+    live: Vec<(Weak<dyn Member>, BatchEstimate)>,
     /// What those have added up that are no more.
     past: BatchEstimate,
+}
+
+impl Members {
+    /// The one at `address`, with what it was last seen to have added up.
+    fn find(&self, address: *const ()) -> Option<usize> {
+        self.live.iter().position(|(member, _)| member.as_ptr().cast() == address)
+    }
 }
 
 /// A batcher, for its numbers.
@@ -38,15 +45,20 @@ impl Shared {
     }
 
     pub(super) fn add(&self, member: Weak<dyn Member>) {
-        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-        members.live.retain(|member| member.strong_count() > 0);
-        members.live.push(member);
+        self.members().live.push((member, BatchEstimate::default()));
     }
 
-    /// A batcher is no more; its counts stay.
-    pub(super) fn retire(&self, estimate: &BatchEstimate) {
-        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The batcher at `address` is no more; its counts stay.
+    pub(super) fn retire(&self, address: *const (), estimate: &BatchEstimate) {
+        let mut members = self.members();
+        if let Some(at) = members.find(address) {
+            members.live.swap_remove(at);
+        }
         add(&mut members.past, estimate);
+    }
+
+    fn members(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,11 +75,30 @@ fn add(sum: &mut BatchEstimate, part: &BatchEstimate) {
 impl Source for Shared {
     /// What can be added up is; sizes and costs are those of the youngest batcher.
     fn collect(&self, out: &mut Collector) {
-        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-        let live: Vec<_> = members.live.iter().filter_map(Weak::upgrade).collect();
-        let past = members.past;
-        drop(members);
+        let mut past = BatchEstimate::default();
+        let mut live = Vec::new();
+        {
+            let members = self.members();
+            add(&mut past, &members.past);
+            for (member, seen) in &members.live {
+                match member.upgrade() {
+                    Some(member) => live.push(member),
+                    // It is about to retire.
+                    None => add(&mut past, seen),
+                }
+            }
+        }
+        // Outside the lock: a batcher whose last handle this is retires when it is dropped.
         let snapshots: Vec<_> = live.iter().map(|member| member.levels()).collect();
+        {
+            let mut members = self.members();
+            for (member, snapshot) in live.iter().zip(&snapshots) {
+                if let Some(at) = members.find(Arc::as_ptr(member).cast()) {
+                    members.live[at].1 = snapshot.estimate;
+                }
+            }
+        }
+        drop(live);
         let of = |number: fn(&BatcherSnapshot) -> usize| snapshots.iter().map(number).sum();
         let (last, others) = snapshots.split_last().unwrap_or((&self.unborn, &[]));
         let mut estimate = last.estimate;
