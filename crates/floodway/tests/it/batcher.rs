@@ -2,9 +2,18 @@
 
 mod basics;
 mod bisect;
+mod builds;
 mod cancel;
 mod dedup;
+mod drain;
 mod failure;
 mod kit;
+mod limits;
+mod linger;
+mod metrics;
 mod panics;
+mod partitions;
+mod runtime;
 mod sizes;
+mod spans;
+mod time;

@@ -91,8 +91,8 @@ fn a_name_is_taken_for_as_long_as_there_is_a_batcher() {
 
 #[test]
 fn what_is_at_the_edge_is_allowed() {
-    for describe in [
-        |b: Builder| b.queue_capacity(1).max_in_flight(1),
+    let edges: [fn(Builder) -> Builder; 9] = [
+        |b| b.queue_capacity(1).max_in_flight(1),
         |b| b.queue_capacity(u32::MAX as usize).max_in_flight(u32::MAX as usize),
         |b| b.max_wait(MS),
         |b| b.max_wait(Duration::from_secs(86_400)),
@@ -101,7 +101,8 @@ fn what_is_at_the_edge_is_allowed() {
         |b| b.max_linger(Duration::ZERO),
         |b| b.on_batch_error(OnBatchError::Bisect { max_calls: 3, when: |_| true }),
         |b| b.on_batch_error(OnBatchError::Fail),
-    ] {
+    ];
+    for describe in edges {
         assert_eq!(build("x", describe), Ok(()));
     }
 }

@@ -159,7 +159,7 @@ async fn the_judgement_of_an_error() {
 async fn check_key(batcher: Batcher<u32, u64, Trouble>, downstream: Downstream) {
     let calls_7 = || async {
         let call = std::panic::AssertUnwindSafe(batcher.call(7)).catch_unwind();
-        call.await.expect_err("it panics");
+        ends(call).await.expect_err("it panics");
     };
     for _ in 0..20 {
         calls_7().await;
@@ -311,4 +311,43 @@ async fn every_panic_gives_its_permit_back() {
     settle().await;
     check_idle(&batcher);
     bench.check(1, 0, 0);
+}
+
+/// An item that panics when it is dropped, if it is a 7.
+#[derive(Debug)]
+struct Heavy(u32);
+
+impl Drop for Heavy {
+    fn drop(&mut self) {
+        if self.0 == 7 && !std::thread::panicking() {
+            panics();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_drop_of_an_item_for_nobody_costs_no_slot() {
+    static GATE: Semaphore = Semaphore::const_new(0);
+    let batcher = Batcher::<Heavy, u32, Trouble>::builder("test")
+        .registry(&floodway::Registry::new())
+        .max_in_flight(1)
+        .build_atomic(|items| async move {
+            GATE.acquire().await.unwrap().forget();
+            Ok(items.iter().map(|item| item.0).collect())
+        })
+        .unwrap();
+    let first = tokio::spawn(batcher.call(Heavy(0)));
+    settle().await;
+    let mut seven = batcher.call(Heavy(7));
+    waits(&mut seven);
+    let after = tokio::spawn(batcher.call(Heavy(1)));
+    settle().await;
+    drop(seven);
+    GATE.add_permits(100);
+    assert_eq!(ends(first).await.unwrap().unwrap(), 0);
+    // An answer or an error, but no wait for ever.
+    let _ = ends(after).await.unwrap();
+    settle().await;
+    check_idle(&batcher);
+    assert_eq!(ends(batcher.call(Heavy(2))).await.unwrap(), 2);
 }

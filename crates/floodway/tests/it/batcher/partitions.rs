@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use allocation_counter::measure;
 use floodway::{BatchSizing, Clock, Registry};
 
+use tokio::time::{Instant, sleep};
+
 use super::kit::{
-    Downstream, Trouble, answers, builder, calls, check_doubled, check_idle, settle, waits,
+    Downstream, MS, Trouble, answers, builder, calls, check_doubled, check_idle, doubled, ends,
+    settle, waits,
 };
 
 #[tokio::test(start_paused = true)]
@@ -48,6 +51,35 @@ async fn take_turns_however_much_one_has() {
     assert_eq!(keys[..100], round, "each once before anybody is sent twice");
     assert_eq!(keys[100..200], round);
     assert_eq!(keys[200..], [0; 48]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn take_turns_with_one_that_is_always_busy() {
+    let (_registry, builder) = builder();
+    let builder = builder.partition_by(|item| *item >= 1_000).sizing(BatchSizing::Fixed(2));
+    let batcher = builder
+        .build(async |items: Vec<u32>| {
+            sleep(10 * MS).await;
+            doubled(&items)
+        })
+        .unwrap();
+    // Two callers who come again as soon as they have their answer.
+    let busy = [0, 1].map(|n| {
+        let batcher = batcher.clone();
+        tokio::spawn(async move {
+            loop {
+                ends(batcher.call(n)).await.unwrap();
+            }
+        })
+    });
+    sleep(100 * MS).await;
+    let began = Instant::now();
+    let calls = calls(&batcher, 1_000..1_100).await;
+    check_doubled(1_000..1_100, answers(calls).await);
+    // 50 batches of theirs and one of the others between each two.
+    let took = began.elapsed();
+    assert!(took <= 1_050 * MS, "{took:?}");
+    busy.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test(start_paused = true)]

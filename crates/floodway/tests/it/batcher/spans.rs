@@ -9,10 +9,11 @@ use std::{
 };
 
 use tracing::{
-    Event, Instrument, Metadata, Subscriber, info_span, span,
-    subscriber::{DefaultGuard, set_default},
+    Event, Instrument, Metadata, Subscriber,
+    dispatcher::{DefaultGuard, Dispatch, set_default},
+    info_span,
 };
-use tracing::{dispatcher::Dispatch, span::Id};
+use tracing_core::span::{self, Id};
 
 use super::kit::{Downstream, answers, builder, calls, check_doubled, ends, settle, waits};
 
@@ -107,7 +108,7 @@ impl Log {
         let (_registry, builder) = builder();
         check_doubled([1], vec![ends(Downstream::open().doubling(builder).call(1)).await]);
         let dispatch = Dispatch::new(Spans::default());
-        let guard = set_default(dispatch.clone());
+        let guard = set_default(&dispatch);
         Self(dispatch, guard)
     }
 
