@@ -3,6 +3,7 @@
 //! - [`Limiter`]: who may run now. A fixed or adaptive limit, a wait queue bounded by length and
 //!   by deadline, typed rejections.
 //! - [`fan_out`]: many operations at once, bounded, with one outcome for every item.
+//! - [`Batcher`]: many calls become few, of a size that follows from what a batch costs.
 //! - [`PoolLimiter`]: a limiter whose limit is what a connection pool can really give.
 //!
 //! Every component keeps its numbers from birth and registers them in a
@@ -56,3 +57,8 @@ pub use pool::{ConnectionError, Pool, PoolLimiter, PoolLimiterBuilder, PoolSnaps
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/fan-out.md")]
 struct FanOutGuide;
+
+/// As [`FanOutGuide`].
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/batching.md")]
+struct BatchingGuide;
