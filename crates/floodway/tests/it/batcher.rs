@@ -1,5 +1,6 @@
 //! Batchers: each item answered exactly once.
 
+mod adaptive;
 mod basics;
 mod bisect;
 mod builds;
@@ -13,7 +14,9 @@ mod linger;
 mod metrics;
 mod panics;
 mod partitions;
+mod property;
 mod runtime;
 mod sizes;
 mod spans;
+mod storm;
 mod time;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use allocation_counter::measure;
 use floodway::{BatchSizing, Clock, Registry};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::kit::{
     Downstream, MS, Trouble, answers, builder, calls, check_doubled, check_idle, doubled, ends,
@@ -75,7 +75,8 @@ async fn take_turns_with_one_that_is_always_busy() {
     sleep(100 * MS).await;
     let began = Instant::now();
     let calls = calls(&batcher, 1_000..1_100).await;
-    check_doubled(1_000..1_100, answers(calls).await);
+    let answers = timeout(5_000 * MS, answers(calls)).await;
+    check_doubled(1_000..1_100, answers.expect("they have their turn"));
     // 50 batches of theirs and one of the others between each two.
     let took = began.elapsed();
     assert!(took <= 1_050 * MS, "{took:?}");
