@@ -144,7 +144,7 @@ fn choosy(most: &Arc<AtomicUsize>) -> (Batcher<u32, u64, Trouble>, Arc<AtomicUsi
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_too_large_is_learnt_and_unlearnt() {
+async fn what_is_too_large_is_learnt() {
     let most = Arc::new(AtomicUsize::new(20));
     let (batcher, refused) = choosy(&most);
     assert_eq!(batcher.snapshot().max_weight, None);
@@ -156,11 +156,21 @@ async fn what_is_too_large_is_learnt_and_unlearnt() {
     load(&batcher, 200, 20).await;
     let refusals = refused.load(Ordering::Relaxed);
     assert!(refusals <= 20, "{refusals} of at least 200 batches");
-    // The downstream takes more again.
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_too_large_once_is_tried_again() {
+    let most = Arc::new(AtomicUsize::new(20));
+    let (batcher, refused) = choosy(&most);
+    load(&batcher, 30, 2).await;
+    let learnt = batcher.snapshot().max_weight.expect("learnt");
+    assert!((10..30).contains(&learnt), "{learnt}");
+    refused.store(0, Ordering::Relaxed);
     most.store(1_000, Ordering::Relaxed);
     load(&batcher, 200, 60).await;
     let unlearnt = batcher.snapshot().max_weight;
     assert!(unlearnt.is_none_or(|max| max > 2 * learnt), "{unlearnt:?} of {learnt}");
+    assert_eq!(refused.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(start_paused = true)]

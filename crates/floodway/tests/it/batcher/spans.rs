@@ -99,29 +99,35 @@ impl Subscriber for Spans {
 }
 
 /// Listens on this thread, which is where all of a test runs.
-struct Log(Dispatch, #[expect(dead_code, reason = "ends the listening")] DefaultGuard);
+struct Log {
+    dispatch: Dispatch,
+    /// A second one, because with one alone the thread that comes to a span first decides for all
+    /// whether it is heard of, and that may be of a test that does not listen.
+    _beside: Dispatch,
+    _guard: DefaultGuard,
+}
 
 impl Log {
-    async fn start() -> Self {
-        // A span of the batcher is made first, so that who else listens does not decide whether
-        // this one hears of it.
-        let (_registry, builder) = builder();
-        check_doubled([1], vec![ends(Downstream::open().doubling(builder).call(1)).await]);
+    fn start() -> Self {
+        let beside = Dispatch::new(Spans::default());
         let dispatch = Dispatch::new(Spans::default());
         let guard = set_default(&dispatch);
-        Self(dispatch, guard)
+        Self { dispatch, _beside: beside, _guard: guard }
+    }
+
+    fn spans(&self) -> &Spans {
+        self.dispatch.downcast_ref().expect("ours")
     }
 
     fn named(&self, name: &str) -> Vec<Seen> {
-        let spans: &Spans = self.0.downcast_ref().expect("ours");
-        let all = spans.all.lock().unwrap();
+        let all = self.spans().all.lock().unwrap();
         all.iter().filter(|seen| seen.metadata.name() == name).cloned().collect()
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_follows_from_those_of_its_callers() {
-    let log = Log::start().await;
+    let log = Log::start();
     let downstream = Downstream::gated();
     let (_registry, builder) = builder();
     let batcher = downstream.doubling(builder.dedup_by(|item| *item));
@@ -153,7 +159,7 @@ async fn a_batch_follows_from_those_of_its_callers() {
 
 #[tokio::test(start_paused = true)]
 async fn who_went_away_is_not_held_open() {
-    let log = Log::start().await;
+    let log = Log::start();
     let downstream = Downstream::gated();
     let (_registry, builder) = builder();
     let batcher = downstream.doubling(builder);
@@ -171,7 +177,7 @@ async fn who_went_away_is_not_held_open() {
 
 #[tokio::test(start_paused = true)]
 async fn the_function_runs_inside_that_of_its_batch() {
-    let log = Log::start().await;
+    let log = Log::start();
     let (_registry, builder) = builder();
     let batcher = builder
         .build_atomic(|items: Vec<u32>| async move {
@@ -182,7 +188,6 @@ async fn the_function_runs_inside_that_of_its_batch() {
         .unwrap();
     assert_eq!(ends(batcher.call(3)).await.unwrap(), 3);
     let query = log.named("query").remove(0);
-    let spans: &Spans = log.0.downcast_ref().expect("ours");
     let parent = query.parent.expect("a parent");
-    assert_eq!(spans.with(&parent, |seen| seen.metadata.name()), "batch");
+    assert_eq!(log.spans().with(&parent, |seen| seen.metadata.name()), "batch");
 }

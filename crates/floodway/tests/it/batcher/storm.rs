@@ -44,7 +44,7 @@ struct Seen {
     most_items: AtomicUsize,
     mixed: AtomicUsize,
     /// How often each item was sent.
-    sent: Mutex<Vec<u8>>,
+    sent: Mutex<Vec<u64>>,
 }
 
 struct Inside<'a>(&'a Seen);
@@ -210,7 +210,7 @@ fn check(describe: impl FnOnce(Described) -> Described, each: u32) {
         assert!(answered > u64::from(each * TASKS) / 8, "{answered}");
         let refused = came.refused.load(Ordering::SeqCst) as f64;
         assert_eq!(number(&registry, &catalogue::REJECTED, ""), refused);
-        let sent = seen.sent.lock().unwrap().iter().map(|times| u64::from(*times)).sum::<u64>();
+        let sent = seen.sent.lock().unwrap().iter().sum::<u64>();
         let ok = number(&registry, &catalogue::ITEMS, "ok");
         let aborted = number(&registry, &catalogue::ITEMS, "batch_error");
         assert!(sent as f64 >= ok && sent as f64 <= ok + aborted, "{sent} {ok} {aborted}");
