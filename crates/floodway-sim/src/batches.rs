@@ -19,7 +19,7 @@ use floodway_sim::batch::{Plan, Ran, Rule, Sent, run, watch};
 
 use self::sized::Judge;
 pub(crate) use self::{
-    cells::{Cell, all},
+    cells::{Cell, Group, all},
     sized::Sized,
 };
 use crate::{
@@ -59,7 +59,6 @@ pub(crate) struct Row {
     /// Where ours is judged by its sizes and estimates.
     pub(crate) sized: Option<Sized>,
     /// Ours, of the first seed.
-    #[expect(dead_code, reason = "drawn soon")]
     pub(crate) log: Vec<Sent>,
 }
 

@@ -22,7 +22,7 @@ use crate::{
     check::{Tolerance, regressions},
     chunks::Variant,
     goals::{Demand, figures},
-    report::{ChunkReport, Figures, Report, folder},
+    report::{BatchReport, ChunkReport, Figures, Report, folder},
     study::{Setting, Study},
 };
 
@@ -181,7 +181,7 @@ fn full_batches(arguments: &Arguments) -> Result<Figures> {
         }
     }
     if !arguments.check && arguments.setting.is_none() {
-        figures.write(&folder().join("batching.json"))?;
+        BatchReport { rows: &rows, figures: &figures }.write()?;
     }
     Ok(figures)
 }

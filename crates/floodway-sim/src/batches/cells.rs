@@ -17,11 +17,26 @@ pub(crate) enum Group {
     Objective,
 }
 
+impl Group {
+    /// In the order of the report.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Load, Self::Slots, Self::Pattern, Self::Shape, Self::Objective];
+
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Load => "Loads",
+            Self::Slots => "Fewer slots",
+            Self::Pattern => "Bursts and callers",
+            Self::Shape => "Other downstreams",
+            Self::Objective => "Objectives",
+        }
+    }
+}
+
 /// A setting.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     pub(crate) id: String,
-    #[expect(dead_code, reason = "printed soon")]
     pub(crate) group: Group,
     pub(crate) title: String,
     pub(crate) setting: Setting,
@@ -49,6 +64,15 @@ impl Cell {
     pub(crate) fn pays_not(&self) -> bool {
         let cost = self.setting.cost;
         50 * cost.overhead <= cost.item
+    }
+
+    pub(crate) fn has_callers(&self) -> bool {
+        matches!(self.setting.pattern, Pattern::Callers(_))
+    }
+
+    /// Whether batches cost what this first part of an identifier says.
+    pub(crate) fn is_of(&self, kind: &str) -> bool {
+        self.id.split('.').next() == Some(kind)
     }
 
     pub(crate) fn steps(&self) -> bool {
