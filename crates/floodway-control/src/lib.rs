@@ -9,6 +9,7 @@
 //!   [`Gradient2`], [`Aimd`], [`Fixed`].
 //! - [`PoolCeiling`] derives the limit that a connection pool can really give.
 //! - [`ChunkSizer`] says how many items of a fan-out a worker takes at once.
+//! - [`BatchSizer`] says how many items go into one batch, and when it goes.
 //! - [`sizing`] has formulas to start from, and how parallel a run was.
 
 mod batch;

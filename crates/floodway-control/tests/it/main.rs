@@ -1,6 +1,7 @@
 //! Public behaviour of the pure decisions.
 
 mod anchored_gradient;
+mod batch;
 mod chunk;
 mod controller;
 mod limit;

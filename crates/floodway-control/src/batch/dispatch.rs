@@ -1,0 +1,133 @@
+//! When a batch goes, and with how many of the items that wait.
+
+use std::time::Duration;
+
+use super::{
+    BatchDecision, BatchQueue, BatchSizer, BatchSizing, BatchTrigger, Dispatch,
+    cost::{duration, seconds},
+    probing::{Next, Role},
+};
+
+/// How long an item waits for others at most, if nobody said: Kafka's default since
+/// [4.0](https://github.com/apache/kafka/pull/18080).
+const LINGER: Duration = Duration::from_millis(5);
+
+/// The part of the time of a batch that is worth waiting for company.
+const PATIENCE: f64 = 0.5;
+
+impl BatchSizer {
+    /// As many as the target allows, or as have waited long enough, also where nothing runs.
+    pub(super) fn decide_fixed(&self, now: Duration, queue: &BatchQueue) -> BatchDecision {
+        let size = self.target.get().items;
+        let linger = self.config.max_linger.unwrap_or(Duration::ZERO);
+        let (patience, late) = self.patience(linger, queue.queued);
+        let trigger = if queue.queued >= size {
+            BatchTrigger::Size
+        } else if self.is_too_heavy(queue) {
+            BatchTrigger::Weight
+        } else if linger.is_zero() {
+            BatchTrigger::Idle
+        } else if now.saturating_sub(queue.oldest) >= patience {
+            late
+        } else {
+            return BatchDecision::Wait { items: size, until: queue.oldest + patience };
+        };
+        dispatch(queue.queued.clamp(1, size), trigger)
+    }
+
+    /// At once where nothing runs. Otherwise what load calls for, and no longer than half the time
+    /// of a batch.
+    ///
+    /// A timer may be a millisecond or two late. That does no harm: a batch that runs comes back
+    /// about as soon, and asks again.
+    pub(super) fn decide_adaptive(&mut self, now: Duration, queue: &BatchQueue) -> BatchDecision {
+        let queued = queue.queued.max(1);
+        let waited = now.saturating_sub(queue.oldest);
+        let (most, needed) = self.sizes(now, queue, waited);
+        let half = self
+            .cost
+            .line()
+            .map_or(Duration::MAX, |line| duration(line.time(queued as f64) * PATIENCE));
+        let linger = self.config.max_linger.unwrap_or(LINGER).min(half);
+        let (patience, late) = self.patience(linger, queued);
+        let trigger = if let Some(trigger) = self.rest.take() {
+            trigger
+        } else if queue.in_flight == 0 {
+            BatchTrigger::Idle
+        } else if self.is_too_heavy(queue) {
+            BatchTrigger::Weight
+        } else if queued >= needed {
+            BatchTrigger::Size
+        } else if waited >= patience {
+            late
+        } else {
+            let until = queue.oldest.saturating_add(patience);
+            return BatchDecision::Wait { items: needed, until };
+        };
+        // An equal share of the slots if that is more than is called for.
+        let share = queued.div_ceil(queue.slots.max(1));
+        self.probe_or(queued.min(most).min(needed.max(share)), queued, trigger)
+    }
+
+    /// The most items of a batch, and how many are reason enough for one.
+    fn sizes(&mut self, now: Duration, queue: &BatchQueue, waited: Duration) -> (usize, usize) {
+        let most = self.target.get().items;
+        let Some(line) = self.cost.line() else {
+            self.load.observe(now, queue.arrived, 0.0);
+            return (most, 1);
+        };
+        let batch = line.time(most.min(queue.queued) as f64);
+        self.load.observe(now, queue.arrived, batch);
+        let needed = self.load.needed(line, queue.slots).unwrap_or(most);
+        // Fewer than load calls for would make those that come later even later.
+        let most = self.objective.as_ref().map_or(most, |objective| {
+            let timely = objective.items_after(line, self.cost.residual(), seconds(waited));
+            most.min(timely.max(needed))
+        });
+        (most, needed.min(most))
+    }
+
+    /// How long the oldest of `queued` items may wait, and what it means if it did.
+    fn patience(&self, linger: Duration, queued: usize) -> (Duration, BatchTrigger) {
+        if let (Some(objective), Some(line)) = (&self.objective, self.cost.line()) {
+            let slack = objective.patience(line, self.cost.residual(), queued as f64);
+            let slack = duration(slack);
+            if slack < linger {
+                return (slack, BatchTrigger::Objective);
+            }
+        }
+        (linger, BatchTrigger::Linger)
+    }
+
+    fn is_too_heavy(&self, queue: &BatchQueue) -> bool {
+        self.weight.max().is_some_and(|max| queue.weight >= max)
+    }
+
+    /// Sends a probe instead of a batch of `items`, if it is time for one. What remains of the batch
+    /// follows at once if a slot is free, so that it does not wait for the probe.
+    fn probe_or(&mut self, items: usize, queued: usize, trigger: BatchTrigger) -> BatchDecision {
+        self.role = Role::Regular;
+        let BatchSizing::Adaptive { max_size, .. } = self.config.sizing else {
+            return dispatch(items, trigger);
+        };
+        let next = Next {
+            items,
+            target: self.target.get().items,
+            most: max_size,
+            queued,
+            doubt: self.doubt,
+            observed: self.observed.cap().is_some(),
+            in_doubt: self.observed.is_in_doubt(),
+        };
+        let probe = if self.config.probing { self.probing.size(&next) } else { None };
+        let Some((size, role)) = probe else { return dispatch(items, trigger) };
+        self.role = role;
+        self.rest = (size < items).then_some(trigger);
+        let trigger = BatchTrigger::Probe;
+        BatchDecision::Dispatch(Dispatch { items: size, trigger, probe: true })
+    }
+}
+
+fn dispatch(items: usize, trigger: BatchTrigger) -> BatchDecision {
+    BatchDecision::Dispatch(Dispatch { items, trigger, probe: false })
+}

@@ -1,0 +1,158 @@
+//! When a batch of another size is sent to measure the overhead, and of which.
+
+// All constants: docs/decisions/0011-batch-sizes.md.
+
+/// Pairs to begin with, for which every other batch is a probe.
+const WARM_UP: u32 = 24;
+
+/// Regular batches between probes: where the size is what limits batches, where they are smaller
+/// than it allows, and while a change of costs is likely.
+const USUAL: u32 = 15;
+const SPARE: u32 = 63;
+const DOUBT: u32 = 3;
+
+/// Probes after a change.
+const AFTER_CHANGE: u32 = 8;
+
+/// Batches of one item between larger ones, at most. Doubles with each of them from `USUAL`, once
+/// one item is known to be best: in the end one item in 256 is in such a batch, so that they do not
+/// show in the 99th percentile.
+const SELDOM: u32 = 1_023;
+
+/// A probe has one part of so many of the items.
+const PART: usize = 64;
+
+/// Items of a probe where batches have one.
+const UPWARD: usize = 4;
+
+/// Regular batches between comparisons with half the size, and with twice the size where the cost
+/// of more is known to be higher.
+const HALVES: u32 = 13;
+const DOUBLES: u32 = 61;
+
+/// Least items of a batch that is compared with its half.
+const HALVED: usize = 8;
+
+/// What a batch is sent for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// To answer its items.
+    Regular,
+    /// To measure the overhead.
+    Overhead,
+    /// To see whether half the size, or twice the size, is cheaper per item.
+    Comparison,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Probing {
+    /// Pairs left of the warm-up.
+    warm_up: u32,
+    /// Probes left that a change asked for.
+    after_change: u32,
+    /// Regular batches since the last probe.
+    regular: u32,
+    /// Regular batches between probes of more than one item.
+    upward: u32,
+    /// Regular batches since the last comparison.
+    since_comparison: u32,
+}
+
+impl Probing {
+    pub(super) fn new() -> Self {
+        Self { warm_up: WARM_UP, after_change: 0, regular: 0, upward: USUAL, since_comparison: 0 }
+    }
+
+    pub(super) fn is_warming_up(&self) -> bool {
+        self.warm_up > 0
+    }
+
+    /// A probe came back and made a pair.
+    pub(super) fn paired(&mut self) {
+        self.warm_up = self.warm_up.saturating_sub(1);
+    }
+
+    /// Costs have changed.
+    pub(super) fn changed(&mut self) {
+        self.after_change = AFTER_CHANGE;
+        self.upward = USUAL;
+    }
+
+    /// The size of a probe instead of the next batch, if it is time for one.
+    pub(super) fn size(&self, next: &Next) -> Option<(usize, Role)> {
+        let (size, role) = if self.regular >= self.between(next) {
+            let size = if next.target == 1 {
+                UPWARD.min(next.queued).min(next.most)
+            } else {
+                (next.items / PART).max(1)
+            };
+            (size, Role::Overhead)
+        } else if self.warm_up > 0 || next.items < HALVED {
+            return None;
+        } else if next.observed {
+            if self.since_comparison < if next.in_doubt { HALVES } else { DOUBLES } {
+                return None;
+            }
+            ((2 * next.items).min(next.queued).min(next.most), Role::Comparison)
+        } else if self.since_comparison >= HALVES {
+            (next.items / 2, Role::Comparison)
+        } else {
+            return None;
+        };
+        (size != next.items).then_some((size, role))
+    }
+
+    /// Regular batches between probes of the overhead.
+    fn between(&self, next: &Next) -> u32 {
+        if self.warm_up > 0 {
+            1
+        } else if self.after_change > 0 {
+            DOUBT
+        } else if next.target == 1 {
+            self.upward
+        } else if next.doubt {
+            DOUBT
+        } else if next.items < next.target {
+            SPARE
+        } else {
+            USUAL
+        }
+    }
+
+    /// A batch goes. `sure`: whether it is known that one item a batch is best.
+    pub(super) fn dispatched(&mut self, role: Role, target: usize, sure: bool) {
+        match role {
+            Role::Regular => {
+                self.regular = self.regular.saturating_add(1);
+                self.since_comparison = self.since_comparison.saturating_add(1);
+            }
+            Role::Comparison => self.since_comparison = 0,
+            Role::Overhead => {
+                self.regular = 0;
+                self.after_change = self.after_change.saturating_sub(1);
+                if target > 1 {
+                    self.upward = USUAL;
+                } else if self.warm_up == 0 && self.after_change == 0 && sure {
+                    self.upward = (self.upward * 2 + 1).min(SELDOM);
+                }
+            }
+        }
+    }
+}
+
+/// The batch that a probe would be sent instead of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Next {
+    /// Its items.
+    pub(super) items: usize,
+    /// The most items that a batch has now, and the most that were ever allowed.
+    pub(super) target: usize,
+    pub(super) most: usize,
+    /// Items that wait.
+    pub(super) queued: usize,
+    /// Whether the next probes decide if the cost has changed.
+    pub(super) doubt: bool,
+    /// Whether more items were seen to cost more, and whether that may be otherwise now.
+    pub(super) observed: bool,
+    pub(super) in_doubt: bool,
+}

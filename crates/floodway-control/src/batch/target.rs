@@ -1,0 +1,80 @@
+//! How the size moves towards what the bounds allow.
+
+use super::{
+    BatchRun,
+    estimate::{BatchBound, BatchTarget, Bounds},
+    probing::Role,
+};
+
+// All constants: docs/decisions/0011-batch-sizes.md.
+
+/// A size that is wanted has to differ by this factor.
+const HYSTERESIS: f64 = 1.25;
+
+/// The factor by which it grows at most, while the estimate is new and later.
+const WARM_UP_GROWTH: usize = 4;
+const GROWTH: usize = 2;
+
+/// The size that batches have at most now.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    now: BatchTarget,
+    /// The last batch that had been sent when it moved.
+    moved: u64,
+    pub(super) ups: u64,
+    pub(super) downs: u64,
+}
+
+impl Target {
+    pub(super) fn new(now: BatchTarget) -> Self {
+        Self { now, moved: 0, ups: 0, downs: 0 }
+    }
+
+    pub(super) fn get(&self) -> BatchTarget {
+        self.now
+    }
+
+    /// Follows the bounds, now that `run` came back and `sent` batches have gone in all.
+    ///
+    /// Grows only if a batch of the size there is came back: where batches are smaller nothing would
+    /// be gained, and several of them that come back together are no reason to grow several times.
+    pub(super) fn follow(&mut self, bounds: &Bounds, run: &BatchRun, sent: u64, warming_up: bool) {
+        let wanted = binding(bounds);
+        let change = wanted.items as f64 / self.now.items as f64;
+        if (1.0 / HYSTERESIS..=HYSTERESIS).contains(&change) {
+            self.now.bound = wanted.bound;
+            return;
+        }
+        if wanted.items < self.now.items {
+            self.now = wanted;
+            self.downs += 1;
+        } else {
+            if run.number <= self.moved || run.role != Role::Regular || !run.full {
+                return;
+            }
+            let factor = if warming_up { WARM_UP_GROWTH } else { GROWTH };
+            let most = self.now.items.saturating_mul(factor);
+            self.now = if wanted.items > most {
+                BatchTarget { items: most, bound: BatchBound::WarmUp }
+            } else {
+                wanted
+            };
+            self.ups += 1;
+        }
+        self.moved = sent;
+    }
+}
+
+/// The least bound. What load calls for is none: a batch may have more, if more wait.
+fn binding(bounds: &Bounds) -> BatchTarget {
+    let mut binding = BatchTarget { items: usize::MAX, bound: BatchBound::Max };
+    for bound in BatchBound::ALL {
+        if bound != BatchBound::Load
+            && let Some(items) = bounds[bound.index()]
+            && items < binding.items
+        {
+            binding = BatchTarget { items, bound };
+        }
+    }
+    binding
+}
