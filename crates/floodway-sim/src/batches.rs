@@ -182,6 +182,7 @@ fn average(rans: &[Ran]) -> Ran {
         answered: sum(|ran| ran.answered),
         batches: sum(|ran| ran.batches),
         goodput: of(|ran| ran.goodput),
+        mean: of(|ran| ran.mean),
         p50: of(|ran| ran.p50),
         p99: of(|ran| ran.p99),
         busy: of(|ran| ran.busy),
