@@ -27,6 +27,7 @@ const PANELS: [(&str, bool, &str); 4] = [
 
 const IDEAL: RGBColor = RGBColor(120, 120, 120);
 const OURS: RGBColor = RGBColor(0, 114, 90);
+const TARGET: RGBColor = RGBColor(86, 180, 233);
 const PROBE: RGBColor = RGBColor(230, 159, 0);
 
 /// Sizes of the batches of the first seed, from cold and across a step.
@@ -36,7 +37,8 @@ pub(super) fn sizes(rows: &[Row]) -> Result<String> {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         area.fill(&WHITE).map_err(broken)?;
         let (header, body) = area.split_vertically(HEADER);
-        let legend = [("regular batch", OURS), ("probe", PROBE), ("ideal size", IDEAL)];
+        let legend =
+            [("regular batch", OURS), ("probe", PROBE), ("target", TARGET), ("ideal size", IDEAL)];
         draw_legend(&header, &legend.map(|(name, color)| (name.to_owned(), color)))?;
         for (panel, (id, step, name)) in body.split_evenly((2, 2)).iter().zip(PANELS) {
             if let Some(row) = rows.iter().find(|row| row.cell.id == id) {
@@ -78,6 +80,8 @@ fn draw_sizes(panel: &Area<'_>, name: &str, log: &[Sent], step: bool) -> Result<
     let all = || log.iter().enumerate();
     let ideal = all().map(|(index, sent)| (at(index), sent.ideal as f64));
     chart.draw_series(LineSeries::new(ideal, IDEAL.stroke_width(2))).map_err(broken)?;
+    let target = all().map(|(index, sent)| (at(index), sent.target.items as f64));
+    chart.draw_series(LineSeries::new(target, TARGET.stroke_width(1))).map_err(broken)?;
     for (probe, color) in [(false, OURS), (true, PROBE)] {
         let dots = all()
             .filter(|(_, sent)| sent.probe == probe)
