@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use self::{
     change::Change,
-    cost::{Cost, Line, duration, seconds},
+    cost::{Cost, duration, seconds},
     estimate::Bounds,
     level::Level,
     load::Load,
@@ -256,9 +256,10 @@ impl BatchSizer {
             self.cost.fit(ratio.value);
         }
         self.count(items, time);
-        if let BatchSizing::Adaptive { .. } = self.config.sizing {
+        if let BatchSizing::Adaptive { overhead, .. } = self.config.sizing {
             let bounds = self.bounds();
-            self.target.follow(&bounds, &run, self.dispatched, self.probing.is_warming_up());
+            let sure = self.probing.is_warming_up().then(|| self.sure_size(overhead));
+            self.target.follow(&bounds, &run, self.dispatched, sure);
         }
     }
 
@@ -348,18 +349,27 @@ impl BatchSizer {
             set(BatchBound::WarmUp, self.config.probing.then_some(1));
             return bounds;
         };
-        let size = overhead_size(line, overhead);
+        let size = overhead_size(line.ratio, overhead);
         set(BatchBound::Overhead, Some(size));
         set(BatchBound::Observed, self.observed.cap());
         set(BatchBound::Load, self.load.needed(line, self.queue.slots));
         let typical = self.cost.residual();
-        let timely = self.objective.as_ref().map(|objective| objective.items(line, typical));
-        set(BatchBound::Objective, timely);
+        // Fewer than load calls for would make those that come later even later.
+        let needed = self.load.needed(line, self.queue.slots).unwrap_or(max_size);
+        let timely = |objective: &Objective| objective.items(line, typical).max(needed);
+        set(BatchBound::Objective, self.objective.as_ref().map(timely));
+        // It takes certainty to leave batches of one, and none to stay with larger ones.
         let low = self.ratio.estimate().map_or(0.0, |ratio| ratio.low);
-        if saving(low, size.min(max_size)) < SAVING {
+        let ratio = if self.target.get().items == 1 { low } else { line.ratio };
+        if saving(ratio, size.min(max_size)) < SAVING {
             set(BatchBound::Unprofitable, Some(1));
         }
         bounds
+    }
+
+    /// The size that is hardly too large.
+    fn sure_size(&self, overhead: f64) -> usize {
+        self.ratio.estimate().map_or(1, |ratio| overhead_size(ratio.low, overhead))
     }
 
     /// Whether further pairs will hardly show that larger batches are worth it.
@@ -371,8 +381,8 @@ impl BatchSizer {
 }
 
 /// The least size of which the overhead has the share `overhead`.
-fn overhead_size(line: Line, overhead: f64) -> usize {
-    ((line.ratio * (1.0 - overhead) / overhead).ceil() as usize).max(1)
+fn overhead_size(ratio: f64, overhead: f64) -> usize {
+    ((ratio * (1.0 - overhead) / overhead).ceil() as usize).max(1)
 }
 
 /// What batches of `size` save of the time that an item takes on its own, as a share, at this ratio.

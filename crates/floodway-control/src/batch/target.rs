@@ -13,6 +13,7 @@ const HYSTERESIS: f64 = 1.25;
 
 /// The factor by which it grows at most, while the estimate is new and later.
 const WARM_UP_GROWTH: usize = 4;
+const SURE_GROWTH: usize = 16;
 const GROWTH: usize = 2;
 
 /// The size that batches have at most now.
@@ -38,7 +39,15 @@ impl Target {
     ///
     /// Grows only if a batch of the size there is came back: where batches are smaller nothing would
     /// be gained, and several of them that come back together are no reason to grow several times.
-    pub(super) fn follow(&mut self, bounds: &Bounds, run: &BatchRun, sent: u64, warming_up: bool) {
+    ///
+    /// `sure`: the size that is hardly too large, if that is so far known.
+    pub(super) fn follow(
+        &mut self,
+        bounds: &Bounds,
+        run: &BatchRun,
+        sent: u64,
+        sure: Option<usize>,
+    ) {
         let wanted = binding(bounds);
         let change = wanted.items as f64 / self.now.items as f64;
         if (1.0 / HYSTERESIS..=HYSTERESIS).contains(&change) {
@@ -52,8 +61,10 @@ impl Target {
             if run.number <= self.moved || run.role != Role::Regular || !run.full {
                 return;
             }
-            let factor = if warming_up { WARM_UP_GROWTH } else { GROWTH };
-            let most = self.now.items.saturating_mul(factor);
+            let times = |factor| self.now.items.saturating_mul(factor);
+            let most = sure.map_or(times(GROWTH), |sure| {
+                sure.clamp(times(WARM_UP_GROWTH), times(SURE_GROWTH))
+            });
             self.now = if wanted.items > most {
                 BatchTarget { items: most, bound: BatchBound::WarmUp }
             } else {
