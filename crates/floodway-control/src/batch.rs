@@ -29,7 +29,7 @@ use self::{
     observed::Observed,
     pairing::{Done, Pairing},
     probing::{Probing, Role},
-    ratio::{PAIRS, Ratio},
+    ratio::Ratio,
     target::Target,
     weight::Weight,
 };
@@ -45,6 +45,9 @@ use crate::InvalidParameter;
 
 /// What larger batches have to save of the time of an item to be worth it.
 const SAVING: f64 = 0.05;
+
+/// Pairs after which the estimate alone says whether they save that.
+const MANY: usize = 48;
 
 /// Batches kept of those before a shift of all costs.
 const KEPT: usize = 8;
@@ -375,7 +378,8 @@ impl BatchSizer {
     /// Whether further pairs will hardly show that larger batches are worth it.
     fn is_unprofitable_for_sure(&self) -> bool {
         self.ratio.estimate().is_some_and(|ratio| {
-            self.ratio.pairs() == PAIRS || saving(ratio.high, usize::MAX) < SAVING
+            let likely = if self.ratio.pairs() >= MANY { ratio.value } else { ratio.high };
+            saving(likely, usize::MAX) < SAVING
         })
     }
 }

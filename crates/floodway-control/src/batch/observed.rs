@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 // All constants: docs/decisions/0011-batch-sizes.md.
 
 /// Comparisons that are looked at, and how many it takes to judge.
-const LAST: usize = 24;
-const FEWEST: usize = 10;
+const LAST: usize = 32;
+const FEWEST: usize = 14;
 
 /// Comparisons of about one size: up to this factor.
 const ALIKE: f64 = 1.5;
 
 /// Standard errors beyond which a median counts, and how much cheaper half the size is at least.
-const CLEAR: f64 = 2.5;
+const CLEAR: f64 = 1.5;
 const CHEAPER: f64 = 0.05;
 
 /// What a batch of some items says beside one of about twice as many.

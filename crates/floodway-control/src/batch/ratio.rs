@@ -7,7 +7,7 @@ use super::change::{Change, change};
 // All constants: docs/decisions/0011-batch-sizes.md.
 
 /// Pairs that are looked at. They are forgotten sooner when the ratio changes.
-pub(super) const PAIRS: usize = 48;
+pub(super) const PAIRS: usize = 96;
 
 /// Ratios that are tried: from a hundredth, below which nothing is to be gained, each 1.15 times the
 /// one before, up to 510,000.
