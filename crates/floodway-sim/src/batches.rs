@@ -100,9 +100,11 @@ fn row(cell: &Cell, plans: &Plans<'_>) -> Row {
         Some(figures) => vec![best_of(&cell.id, figures)],
         None => Rule::sweep(),
     };
-    let others = RULES.into_iter().filter(|rule| {
-        !sweep.contains(rule) && (plans.best.is_none() || matches!(*rule, Rule::UNBATCHED))
-    });
+    // What is not compared is not played.
+    let compared = |rule| rule == Rule::UNBATCHED && (cell.is_light() || cell.pays_not());
+    let others = RULES
+        .into_iter()
+        .filter(|rule| !sweep.contains(rule) && (plans.best.is_none() || compared(*rule)));
     let rules: Vec<_> = sweep.iter().copied().chain(others).collect();
     let mut rules: Vec<_> = rules.into_iter().filter(|rule| *rule != Rule::Adaptive).collect();
     let (mut rans, mut ours, mut log) = (vec![Vec::new(); rules.len()], Vec::new(), Vec::new());

@@ -23,6 +23,8 @@ const CLOSING: &str = include_str!("batches/closing.md");
 pub(crate) struct BatchReport<'a> {
     pub(crate) rows: &'a [Row],
     pub(crate) figures: &'a Figures,
+    /// What a quick run is compared with.
+    pub(crate) quick: &'a Figures,
 }
 
 /// The goals: the ends of the figures' identifiers, and what is asked.
@@ -50,6 +52,7 @@ impl BatchReport<'_> {
             .with_context(|| format!("cannot create {}", pictures.display()))?;
         write(&pictures.join("sizes.svg"), &charts::sizes(self.rows)?)?;
         write(&pictures.join("load.svg"), &charts::load(self.rows)?)?;
+        self.quick.write(&pictures.join("quick.json"))?;
         write(&folder().join("batching.md"), &self.page()?)?;
         self.figures.write(&folder().join("batching.json"))
     }
