@@ -222,6 +222,7 @@ impl BatchSizer {
         self.dispatched += 1;
         let target = self.target.get().items;
         let role = if dispatch.probe { self.role } else { Role::Regular };
+        self.observed.dispatched(role);
         self.probing.dispatched(role, target, self.is_unprofitable_for_sure());
         BatchRun {
             started: now,
@@ -285,8 +286,8 @@ impl BatchSizer {
             self.observed.add(pair.small, pair.gain());
             return;
         }
-        self.probing.paired();
         let change = self.ratio.add(pair);
+        self.probing.paired(self.ratio.estimate().is_some_and(|ratio| ratio.is_narrow()));
         self.doubt = change == Change::Doubt;
         if let Change::Sure { .. } = change {
             self.counts.resets += 1;
@@ -361,9 +362,10 @@ impl BatchSizer {
         let needed = self.load.needed(line, self.queue.slots).unwrap_or(max_size);
         let timely = |objective: &Objective| objective.items(line, typical).max(needed);
         set(BatchBound::Objective, self.objective.as_ref().map(timely));
-        // It takes certainty to leave batches of one, and none to stay with larger ones.
+        // It takes certainty to leave batches of one, and less to stay with larger ones.
         let low = self.ratio.estimate().map_or(0.0, |ratio| ratio.low);
-        let ratio = if self.target.get().items == 1 { low } else { line.ratio };
+        let one = self.target.get().items == 1;
+        let ratio = if one { low } else { f64::midpoint(low, line.ratio) };
         if saving(ratio, size.min(max_size)) < SAVING {
             set(BatchBound::Unprofitable, Some(1));
         }

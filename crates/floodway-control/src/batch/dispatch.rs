@@ -116,10 +116,16 @@ impl BatchSizer {
             most: max_size,
             queued,
             doubt: self.doubt,
-            observed: self.observed.cap().is_some(),
-            in_doubt: self.observed.is_in_doubt(),
         };
-        let probe = if self.config.probing { self.probing.size(&next) } else { None };
+        let probe = if !self.config.probing {
+            None
+        } else if let Some(size) = self.probing.size(&next) {
+            Some((size, Role::Overhead))
+        } else if self.probing.is_warming_up() {
+            None
+        } else {
+            self.observed.size(&next).map(|size| (size, Role::Comparison))
+        };
         let Some((size, role)) = probe else { return dispatch(items, trigger) };
         self.role = role;
         self.rest = (size < items).then_some(trigger);

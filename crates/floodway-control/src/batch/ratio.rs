@@ -19,6 +19,9 @@ const STEP: f64 = 1.15;
 /// 5 % are.
 const UNLIKELY: f64 = 1.35;
 
+/// The factor between a high and a low ratio that leaves nothing to decide.
+const NARROW: f64 = 2.5;
+
 /// While there are few pairs their deviation is not known. It is taken for the mean of what they
 /// say and so many pairs with the deviation of noisy ones.
 const ASSUMED: f64 = 4.0;
@@ -73,6 +76,13 @@ pub(super) struct Estimate {
     pub(super) value: f64,
     pub(super) low: f64,
     pub(super) high: f64,
+}
+
+impl Estimate {
+    /// Whether a size chosen by it is about right.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.high <= NARROW * self.low
+    }
 }
 
 impl Ratio {
