@@ -112,15 +112,14 @@ impl BatchReport<'_> {
             page,
             "Goodput / 99th percentile of latency, as multiples of the best tuned's.\n"
         )?;
-        write!(page, "| setting | best tuned | offered | p50 | p99 | busy |")?;
+        write!(page, "| setting | best tuned | offered | p50 | p99 |")?;
         RULES.iter().try_for_each(|rule| write!(page, " {} |", bold(*rule)))?;
-        write!(page, "\n|---|---|--:|--:|--:|--:|")?;
+        write!(page, "\n|---|---|--:|--:|--:|")?;
         RULES.iter().try_for_each(|_| write!(page, "--:|"))?;
         for row in self.rows(group) {
             let (rule, best) = &row.best;
             write!(page, "\n| {} | {} |", row.cell.title, rule.name())?;
             write!(page, " {} | {} | {} |", offered(row), time(best.p50), time(best.p99))?;
-            write!(page, " {} |", time(best.busy))?;
             for rule in RULES {
                 let Some(ran) = row.of(rule) else {
                     write!(page, " |")?;
@@ -240,7 +239,11 @@ fn offered(row: &Row) -> String {
         return "as answered".to_owned();
     }
     let rate = row.cell.setting.rate();
-    if rate >= 1e6 { format!("{:.1} M/s", rate * 1e-6) } else { format!("{rate:.0}/s") }
+    match rate {
+        rate if rate >= 1e6 => format!("{:.1} M/s", rate * 1e-6),
+        rate if rate >= 1e4 => format!("{:.0},{:03.0}/s", (rate / 1e3).floor(), rate % 1e3),
+        rate => format!("{rate:.0}/s"),
+    }
 }
 
 fn time(seconds: f64) -> String {

@@ -74,7 +74,7 @@ fn the_same_seed_gives_the_same_run() {
 
 /// Mean of some seeds.
 fn mean(setting: &Setting, rule: Rule, of: fn(&Ran) -> f64) -> f64 {
-    let seeds = 1..=20;
+    let seeds = 1..=10;
     let count = seeds.clone().count() as f64;
     seeds.map(|seed| of(&run(setting, &Plan::new(setting, seed), rule))).sum::<f64>() / count
 }
