@@ -28,6 +28,9 @@ const CHEAP: f64 = 1.0 / 1.9;
 /// Items past this cost twice as much.
 const KNEE: usize = 512;
 
+/// A batch takes the number of those that run to this power times as long.
+const SHARED: f64 = 0.7;
+
 /// How much dearer an item is for each other batch that runs.
 const CONTENTION: f64 = 0.05;
 
@@ -61,6 +64,8 @@ pub enum Shape {
     Knee,
     /// Items are 5 % dearer for each other batch that runs.
     Contention,
+    /// Batches share what they run on: two take 1.6 times as long each, four 2.6 times.
+    Shared,
 }
 
 impl Cost {
@@ -157,6 +162,9 @@ impl Downstream {
         time *= NOISE.draw(&mut self.noise);
         if self.cost.outliers && self.outliers.is_next() {
             time *= OUTLIER;
+        }
+        if self.cost.shape == Shape::Shared {
+            time *= (running as f64).powf(SHARED);
         }
         if self.cost.shape == Shape::Slowness {
             time *= self.slowness.at(now);
