@@ -29,8 +29,8 @@ use self::{
     observed::Observed,
     pairing::{Done, Pairing},
     probing::{Probing, Role},
-    ratio::{PAIRS, Ratio},
-    target::Target,
+    ratio::Ratio,
+    target::{Growth, Target},
     weight::Weight,
 };
 pub use self::{
@@ -45,6 +45,12 @@ use crate::InvalidParameter;
 
 /// What larger batches have to save of the time of an item to be worth it.
 const SAVING: f64 = 0.05;
+
+/// The least size with the overhead that was asked for, times this, is aimed at.
+const SPARE: f64 = 1.2;
+
+/// Pairs after which the estimate alone says whether they save that.
+const MANY: usize = 48;
 
 /// Batches kept of those before a shift of all costs.
 const KEPT: usize = 8;
@@ -219,6 +225,7 @@ impl BatchSizer {
         self.dispatched += 1;
         let target = self.target.get().items;
         let role = if dispatch.probe { self.role } else { Role::Regular };
+        self.observed.dispatched(role);
         self.probing.dispatched(role, target, self.is_unprofitable_for_sure());
         BatchRun {
             started: now,
@@ -258,8 +265,11 @@ impl BatchSizer {
         self.count(items, time);
         if let BatchSizing::Adaptive { overhead, .. } = self.config.sizing {
             let bounds = self.bounds();
-            let sure = self.probing.is_warming_up().then(|| self.sure_size(overhead));
-            self.target.follow(&bounds, &run, self.dispatched, sure);
+            let growth = Growth {
+                sure: self.ratio.estimate().map_or(1, |ratio| overhead_size(ratio.low, overhead)),
+                warming_up: self.probing.is_warming_up(),
+            };
+            self.target.follow(&bounds, &run, self.dispatched, growth);
         }
     }
 
@@ -282,8 +292,8 @@ impl BatchSizer {
             self.observed.add(pair.small, pair.gain());
             return;
         }
-        self.probing.paired();
         let change = self.ratio.add(pair);
+        self.probing.paired(self.ratio.estimate().is_some_and(|ratio| ratio.is_narrow()));
         self.doubt = change == Change::Doubt;
         if let Change::Sure { .. } = change {
             self.counts.resets += 1;
@@ -352,37 +362,45 @@ impl BatchSizer {
         let size = overhead_size(line.ratio, overhead);
         set(BatchBound::Overhead, Some(size));
         set(BatchBound::Observed, self.observed.cap());
-        set(BatchBound::Load, self.load.needed(line, self.queue.slots));
+        let needed = self.needed(self.queue.slots);
+        set(BatchBound::Load, needed);
         let typical = self.cost.residual();
-        // Fewer than load calls for would make those that come later even later.
-        let needed = self.load.needed(line, self.queue.slots).unwrap_or(max_size);
-        let timely = |objective: &Objective| objective.items(line, typical).max(needed);
+        let needed = needed.unwrap_or(max_size);
+        let calls_for_more = needed > 1;
+        let timely = |objective: &Objective| {
+            let timely = objective.items(line, typical);
+            if objective.is_usually_behind() { timely.max(needed) } else { timely }
+        };
         set(BatchBound::Objective, self.objective.as_ref().map(timely));
-        // It takes certainty to leave batches of one, and none to stay with larger ones.
+        // It takes certainty to leave batches of one, and less to stay with larger ones.
         let low = self.ratio.estimate().map_or(0.0, |ratio| ratio.low);
-        let ratio = if self.target.get().items == 1 { low } else { line.ratio };
+        let one = self.target.get().items == 1 && !calls_for_more;
+        let ratio = if one { low } else { f64::midpoint(low, line.ratio) };
         if saving(ratio, size.min(max_size)) < SAVING {
             set(BatchBound::Unprofitable, Some(1));
         }
         bounds
     }
 
-    /// The size that is hardly too large.
-    fn sure_size(&self, overhead: f64) -> usize {
-        self.ratio.estimate().map_or(1, |ratio| overhead_size(ratio.low, overhead))
+    /// The size that load calls for; `None` if it calls for more than there can be, or nothing is
+    /// known.
+    fn needed(&self, slots: usize) -> Option<usize> {
+        self.load.needed(self.cost.line()?, slots)
     }
 
     /// Whether further pairs will hardly show that larger batches are worth it.
     fn is_unprofitable_for_sure(&self) -> bool {
         self.ratio.estimate().is_some_and(|ratio| {
-            self.ratio.pairs() == PAIRS || saving(ratio.high, usize::MAX) < SAVING
+            let likely = if self.ratio.pairs() >= MANY { ratio.value } else { ratio.high };
+            saving(likely, usize::MAX) < SAVING
         })
     }
 }
 
-/// The least size of which the overhead has the share `overhead`.
+/// The size of which the overhead has the share `overhead`, and something to spare: as far from that
+/// size, a smaller one costs more than a larger one.
 fn overhead_size(ratio: f64, overhead: f64) -> usize {
-    ((ratio * (1.0 - overhead) / overhead).ceil() as usize).max(1)
+    ((SPARE * ratio * (1.0 - overhead) / overhead).ceil() as usize).max(1)
 }
 
 /// What batches of `size` save of the time that an item takes on its own, as a share, at this ratio.

@@ -70,7 +70,7 @@ impl Setting {
 
     /// Seconds until nobody comes any more, so that what is under way at the start or at the end
     /// does not matter: at least 500 batches of one on end, 100 ms and 20,000 items, and in overload
-    /// 30 batches of the largest size.
+    /// 480 batches of the largest size in all slots together.
     #[must_use]
     pub fn length(&self) -> f64 {
         let one = self.cost.mean(1);
@@ -79,7 +79,7 @@ impl Setting {
             // Some forty bursts.
             Pattern::Bursts => (3_000.0 * one).max(0.1).max(20_000.0 / self.rate()),
             Pattern::Poisson if self.is_overloaded() => {
-                (500.0 * one).max(30.0 * self.cost.mean(MAX_SIZE))
+                (500.0 * one).max(480.0 / self.slots as f64 * self.cost.mean(MAX_SIZE))
             }
             Pattern::Poisson => (500.0 * one).max(0.1).max(20_000.0 / self.rate()),
         }

@@ -19,7 +19,7 @@ use floodway_sim::batch::{Plan, Ran, Rule, Sent, run, watch};
 
 use self::sized::Judge;
 pub(crate) use self::{
-    cells::{Cell, all},
+    cells::{Cell, Group, all},
     sized::Sized,
 };
 use crate::{
@@ -59,7 +59,6 @@ pub(crate) struct Row {
     /// Where ours is judged by its sizes and estimates.
     pub(crate) sized: Option<Sized>,
     /// Ours, of the first seed.
-    #[expect(dead_code, reason = "drawn soon")]
     pub(crate) log: Vec<Sent>,
 }
 
@@ -101,9 +100,11 @@ fn row(cell: &Cell, plans: &Plans<'_>) -> Row {
         Some(figures) => vec![best_of(&cell.id, figures)],
         None => Rule::sweep(),
     };
-    let others = RULES.into_iter().filter(|rule| {
-        !sweep.contains(rule) && (plans.best.is_none() || matches!(*rule, Rule::UNBATCHED))
-    });
+    // What is not compared is not played.
+    let compared = |rule| rule == Rule::UNBATCHED && (cell.is_light() || cell.pays_not());
+    let others = RULES
+        .into_iter()
+        .filter(|rule| !sweep.contains(rule) && (plans.best.is_none() || compared(*rule)));
     let rules: Vec<_> = sweep.iter().copied().chain(others).collect();
     let mut rules: Vec<_> = rules.into_iter().filter(|rule| *rule != Rule::Adaptive).collect();
     let (mut rans, mut ours, mut log) = (vec![Vec::new(); rules.len()], Vec::new(), Vec::new());
@@ -183,6 +184,7 @@ fn average(rans: &[Ran]) -> Ran {
         answered: sum(|ran| ran.answered),
         batches: sum(|ran| ran.batches),
         goodput: of(|ran| ran.goodput),
+        mean: of(|ran| ran.mean),
         p50: of(|ran| ran.p50),
         p99: of(|ran| ran.p99),
         busy: of(|ran| ran.busy),

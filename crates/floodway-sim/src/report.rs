@@ -1,9 +1,11 @@
-//! `docs/reports/limits.md` and `chunks.md`: what the simulations say, for people.
+//! `docs/reports/limits.md`, `chunks.md` and `batching.md`: what the simulations say, for people.
 
+mod batches;
 mod charts;
 mod chunks;
 mod tables;
 
+pub(crate) use batches::BatchReport;
 pub(crate) use chunks::ChunkReport;
 
 use std::{

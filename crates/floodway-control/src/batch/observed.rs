@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 
+use super::probing::{Next, Role};
+
 // All constants: docs/decisions/0011-batch-sizes.md.
 
 /// Comparisons that are looked at, and how many it takes to judge.
-const LAST: usize = 24;
-const FEWEST: usize = 10;
+const LAST: usize = 32;
+const FEWEST: usize = 14;
 
 /// Comparisons of about one size: up to this factor.
 const ALIKE: f64 = 1.5;
@@ -14,6 +16,13 @@ const ALIKE: f64 = 1.5;
 /// Standard errors beyond which a median counts, and how much cheaper half the size is at least.
 const CLEAR: f64 = 2.5;
 const CHEAPER: f64 = 0.05;
+
+/// Regular batches between comparisons with half the size, and with twice the size.
+const HALVES: u32 = 13;
+const DOUBLES: u32 = 61;
+
+/// Least items of a batch that is compared with its half.
+const HALVED: usize = 8;
 
 /// What a batch of some items says beside one of about twice as many.
 #[derive(Clone, Copy, Debug)]
@@ -23,13 +32,21 @@ struct Comparison {
     gain: f64,
 }
 
+impl Comparison {
+    fn is_near(&self, small: f64) -> bool {
+        self.small.max(small) <= ALIKE * self.small.min(small)
+    }
+}
+
 /// A cap on the size where cost is not linear: past a knee, a larger batch costs more per item.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Observed {
     cap: Option<usize>,
     comparisons: VecDeque<Comparison>,
-    /// Comparisons that are wanted soon.
+    /// Comparisons that are wanted soon, as the cap rests on costs that are no more.
     wanted: usize,
+    /// Regular batches since the last comparison.
+    regular: u32,
 }
 
 impl Observed {
@@ -37,9 +54,27 @@ impl Observed {
         self.cap
     }
 
-    /// Whether the cap rests on costs that are no more.
-    pub(super) fn is_in_doubt(&self) -> bool {
-        self.wanted > 0
+    /// The size of a batch to compare with instead of the next one, if it is time for that.
+    pub(super) fn size(&self, next: &Next) -> Option<usize> {
+        if next.items < HALVED || !next.is_limited_by_size() {
+            return None;
+        }
+        let (size, between) = if self.cap.is_some() {
+            let double = (2 * next.items).min(next.queued).min(next.most);
+            (double, if self.wanted > 0 { HALVES } else { DOUBLES })
+        } else {
+            (next.items / 2, HALVES)
+        };
+        (self.regular >= between && size != next.items).then_some(size)
+    }
+
+    /// A batch goes.
+    pub(super) fn dispatched(&mut self, role: Role) {
+        match role {
+            Role::Regular => self.regular = self.regular.saturating_add(1),
+            Role::Comparison => self.regular = 0,
+            Role::Overhead => {}
+        }
     }
 
     /// Costs have changed.
@@ -73,7 +108,7 @@ impl Observed {
         let mut gains = [0.0; LAST];
         let mut count = 0;
         for comparison in &self.comparisons {
-            if comparison.small.max(small) <= ALIKE * comparison.small.min(small) {
+            if comparison.is_near(small) {
                 gains[count] = comparison.gain;
                 count += 1;
             }

@@ -1,8 +1,8 @@
-//! When a batch of another size is sent to measure the overhead, and of which.
+//! When a batch of another size is sent to measure the overhead, and of which size.
 
 // All constants: docs/decisions/0011-batch-sizes.md.
 
-/// Pairs to begin with, for which every other batch is a probe.
+/// Pairs to begin with, for which every other batch is a probe. Fewer if they agree.
 const WARM_UP: u32 = 24;
 
 /// Regular batches between probes: where the size is what limits batches, where they are smaller
@@ -25,14 +25,6 @@ const PART: usize = 64;
 /// Items of a probe where batches have one.
 const UPWARD: usize = 4;
 
-/// Regular batches between comparisons with half the size, and with twice the size where the cost
-/// of more is known to be higher.
-const HALVES: u32 = 13;
-const DOUBLES: u32 = 61;
-
-/// Least items of a batch that is compared with its half.
-const HALVED: usize = 8;
-
 /// What a batch is sent for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -54,22 +46,20 @@ pub(super) struct Probing {
     regular: u32,
     /// Regular batches between probes of more than one item.
     upward: u32,
-    /// Regular batches since the last comparison.
-    since_comparison: u32,
 }
 
 impl Probing {
     pub(super) fn new() -> Self {
-        Self { warm_up: WARM_UP, after_change: 0, regular: 0, upward: USUAL, since_comparison: 0 }
+        Self { warm_up: WARM_UP, after_change: 0, regular: 0, upward: USUAL }
     }
 
     pub(super) fn is_warming_up(&self) -> bool {
         self.warm_up > 0
     }
 
-    /// A probe came back and made a pair.
-    pub(super) fn paired(&mut self) {
-        self.warm_up = self.warm_up.saturating_sub(1);
+    /// A probe came back and made a pair. `narrow`: whether little is left undecided.
+    pub(super) fn paired(&mut self, narrow: bool) {
+        self.warm_up = if narrow { 0 } else { self.warm_up.saturating_sub(1) };
     }
 
     /// Costs have changed.
@@ -79,27 +69,16 @@ impl Probing {
     }
 
     /// The size of a probe instead of the next batch, if it is time for one.
-    pub(super) fn size(&self, next: &Next) -> Option<(usize, Role)> {
-        let (size, role) = if self.regular >= self.between(next) {
-            let size = if next.target == 1 {
-                UPWARD.min(next.queued).min(next.most)
-            } else {
-                (next.items / PART).max(1)
-            };
-            (size, Role::Overhead)
-        } else if self.warm_up > 0 || next.items < HALVED {
+    pub(super) fn size(&self, next: &Next) -> Option<usize> {
+        if self.regular < self.between(next) {
             return None;
-        } else if next.observed {
-            if self.since_comparison < if next.in_doubt { HALVES } else { DOUBLES } {
-                return None;
-            }
-            ((2 * next.items).min(next.queued).min(next.most), Role::Comparison)
-        } else if self.since_comparison >= HALVES {
-            (next.items / 2, Role::Comparison)
+        }
+        let size = if next.target == 1 {
+            UPWARD.min(next.queued).min(next.most)
         } else {
-            return None;
+            (next.items / PART).max(1)
         };
-        (size != next.items).then_some((size, role))
+        (size != next.items).then_some(size)
     }
 
     /// Regular batches between probes of the overhead.
@@ -112,7 +91,7 @@ impl Probing {
             self.upward
         } else if next.doubt {
             DOUBT
-        } else if next.items < next.target {
+        } else if !next.is_limited_by_size() {
             SPARE
         } else {
             USUAL
@@ -122,11 +101,8 @@ impl Probing {
     /// A batch goes. `sure`: whether it is known that one item a batch is best.
     pub(super) fn dispatched(&mut self, role: Role, target: usize, sure: bool) {
         match role {
-            Role::Regular => {
-                self.regular = self.regular.saturating_add(1);
-                self.since_comparison = self.since_comparison.saturating_add(1);
-            }
-            Role::Comparison => self.since_comparison = 0,
+            Role::Regular => self.regular = self.regular.saturating_add(1),
+            Role::Comparison => {}
             Role::Overhead => {
                 self.regular = 0;
                 self.after_change = self.after_change.saturating_sub(1);
@@ -152,7 +128,11 @@ pub(super) struct Next {
     pub(super) queued: usize,
     /// Whether the next probes decide if the cost has changed.
     pub(super) doubt: bool,
-    /// Whether more items were seen to cost more, and whether that may be otherwise now.
-    pub(super) observed: bool,
-    pub(super) in_doubt: bool,
+}
+
+impl Next {
+    /// Whether size is what limits the batch, and not what there is to send.
+    pub(super) fn is_limited_by_size(&self) -> bool {
+        self.items * 2 >= self.target
+    }
 }

@@ -7,7 +7,7 @@ use super::change::{Change, change};
 // All constants: docs/decisions/0011-batch-sizes.md.
 
 /// Pairs that are looked at. They are forgotten sooner when the ratio changes.
-pub(super) const PAIRS: usize = 48;
+pub(super) const PAIRS: usize = 96;
 
 /// Ratios that are tried: from a hundredth, below which nothing is to be gained, each 1.15 times the
 /// one before, up to 510,000.
@@ -18,6 +18,9 @@ const STEP: f64 = 1.15;
 /// A ratio is hardly true if it is this much less likely than the best, as a logarithm: one-sided,
 /// 5 % are.
 const UNLIKELY: f64 = 1.35;
+
+/// The factor between a high and a low ratio that leaves nothing to decide.
+const NARROW: f64 = 2.5;
 
 /// While there are few pairs their deviation is not known. It is taken for the mean of what they
 /// say and so many pairs with the deviation of noisy ones.
@@ -73,6 +76,13 @@ pub(super) struct Estimate {
     pub(super) value: f64,
     pub(super) low: f64,
     pub(super) high: f64,
+}
+
+impl Estimate {
+    /// Whether a size chosen by it is about right.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.high <= NARROW * self.low
+    }
 }
 
 impl Ratio {

@@ -9,8 +9,9 @@ use rand_distr::{Distribution, StandardNormal};
 use super::MAX_SIZE;
 use crate::random::{Service, stream};
 
-/// One batch in fifty takes ten times as long.
-const OUTLIERS: f64 = 0.02;
+/// One batch in so many takes so many times as long. Which one is left to chance, but every so many
+/// have one: else chance decides which of two rules that are equally good does more.
+const OUTLIER_IN: u32 = 50;
 const OUTLIER: f64 = 10.0;
 
 /// Of the logarithm of a batch's time.
@@ -26,6 +27,9 @@ const CHEAP: f64 = 1.0 / 1.9;
 
 /// Items past this cost twice as much.
 const KNEE: usize = 512;
+
+/// A batch takes the number of those that run to this power times as long.
+const SHARED: f64 = 0.7;
 
 /// How much dearer an item is for each other batch that runs.
 const CONTENTION: f64 = 0.05;
@@ -60,13 +64,16 @@ pub enum Shape {
     Knee,
     /// Items are 5 % dearer for each other batch that runs.
     Contention,
+    /// Batches share what they run on: two take 1.6 times as long each, four 2.6 times.
+    Shared,
 }
 
 impl Cost {
     /// The mean time of a batch at the start, alone, in seconds.
     #[must_use]
     pub fn mean(&self, items: usize) -> f64 {
-        let outliers = if self.outliers { 1.0 + OUTLIERS * (OUTLIER - 1.0) } else { 1.0 };
+        let outliers =
+            if self.outliers { 1.0 + (OUTLIER - 1.0) / f64::from(OUTLIER_IN) } else { 1.0 };
         (self.overhead.as_secs_f64() + self.items(items, items as f64)) * outliers
     }
 
@@ -113,6 +120,7 @@ pub(super) struct Downstream {
     length: u64,
     noise: ChaCha8Rng,
     works: ChaCha8Rng,
+    outliers: Outliers,
     slowness: Slowness,
 }
 
@@ -124,6 +132,7 @@ impl Downstream {
             length,
             noise: stream(seed, 11),
             works: stream(seed, 12),
+            outliers: Outliers { left: 0, until: 0, random: stream(seed, 14) },
             slowness: Slowness {
                 step: step.as_nanos() as u64,
                 values: vec![0.0],
@@ -151,13 +160,38 @@ impl Downstream {
         let mut time =
             self.cost.overhead_at(self.share(now)) + self.cost.items(items, work) * contention;
         time *= NOISE.draw(&mut self.noise);
-        if self.cost.outliers && self.noise.random_bool(OUTLIERS) {
+        if self.cost.outliers && self.outliers.is_next() {
             time *= OUTLIER;
+        }
+        if self.cost.shape == Shape::Shared {
+            time *= (running as f64).powf(SHARED);
         }
         if self.cost.shape == Shape::Slowness {
             time *= self.slowness.at(now);
         }
         super::nanos(time).max(1)
+    }
+}
+
+/// Which batches are outliers.
+#[derive(Debug)]
+struct Outliers {
+    /// Batches until the next has to be found, and until it comes.
+    left: u32,
+    until: u32,
+    random: ChaCha8Rng,
+}
+
+impl Outliers {
+    fn is_next(&mut self) -> bool {
+        if self.left == 0 {
+            self.left = OUTLIER_IN;
+            self.until = self.random.random_range(1..=OUTLIER_IN);
+        }
+        self.left -= 1;
+        // Counts down once; what is below zero does not matter before the next is found.
+        self.until = self.until.wrapping_sub(1);
+        self.until == 0
     }
 }
 

@@ -14,9 +14,6 @@ use crate::random::{exponential, stream};
 /// Timers fire at whole milliseconds, as those of tokio.
 const TICK: u64 = 1_000_000;
 
-/// Nanoseconds between two callers of one batch who come back, on average.
-const RETURN: f64 = 500.0;
-
 /// How long bursts and the time from one to the next last, in times of an item alone.
 const BURST: f64 = 20.0;
 const CALM: f64 = 60.0;
@@ -105,7 +102,6 @@ struct Running {
 enum Event {
     Answer,
     Arrival,
-    Return,
     Timer,
 }
 
@@ -114,11 +110,9 @@ struct Engine<'a> {
     setting: &'a Setting,
     plan: &'a Plan,
     downstream: Downstream,
-    returning: ChaCha8Rng,
     now: u64,
-    /// The next of the plan that comes, and callers that come back.
+    /// The next of the plan that comes.
     next: usize,
-    returns: BinaryHeap<Reverse<u64>>,
     /// All that were let in, by when they came, and the work of all up to each.
     arrivals: Vec<u64>,
     works: Vec<f64>,
@@ -144,10 +138,8 @@ impl<'a> Engine<'a> {
             setting,
             plan,
             downstream: Downstream::new(setting.cost, plan.length, plan.seed),
-            returning: stream(plan.seed, 14),
             now: 0,
             next: 0,
-            returns: BinaryHeap::new(),
             arrivals: Vec::with_capacity(plan.times.len()),
             works: vec![0.0],
             head: 0,
@@ -172,10 +164,6 @@ impl<'a> Engine<'a> {
                     self.next += 1;
                     self.arrive()
                 }
-                Event::Return => {
-                    self.returns.pop();
-                    self.arrive()
-                }
                 Event::Timer => true,
             };
             if ask {
@@ -189,9 +177,8 @@ impl<'a> Engine<'a> {
     fn step(&mut self) -> Option<Event> {
         let answer = self.ends.peek().map(|Reverse((end, _))| (*end, Event::Answer));
         let arrival = self.plan.times.get(self.next).map(|at| (*at, Event::Arrival));
-        let back = self.returns.peek().map(|Reverse(at)| (*at, Event::Return));
         let timer = (self.wake < u64::MAX).then_some((self.wake, Event::Timer));
-        let all = [answer, arrival, back, timer].into_iter().flatten();
+        let all = [answer, arrival, timer].into_iter().flatten();
         let (at, event) = all.min_by_key(|(at, _)| *at)?;
         self.now = at;
         Some(event)
@@ -222,13 +209,11 @@ impl<'a> Engine<'a> {
         self.answered += 1;
         self.answered_since += u64::from(self.downstream.share(start) >= 0.5);
         self.tally.answered(self.now, &self.arrivals[from..to]);
-        if matches!(self.setting.pattern, Pattern::Callers(_)) {
-            let mut at = self.now;
+        // Callers come back before the slot is free again, so that nobody decides without them: a
+        // batcher that answers lets those run whom it has answered.
+        if matches!(self.setting.pattern, Pattern::Callers(_)) && self.now < self.plan.length {
             for _ in from..to {
-                at += 1 + (RETURN * exponential(&mut self.returning)) as u64;
-                if at < self.plan.length {
-                    self.returns.push(Reverse(at));
-                }
+                self.arrive();
             }
         }
         batcher.record(Answer {

@@ -16,6 +16,8 @@ pub struct Ran {
     /// Items answered per second, at most as many as came: who answers what came before has not
     /// done better than who had answered it already.
     pub goodput: f64,
+    /// Seconds from arrival to answer, on average.
+    pub mean: f64,
     /// Seconds from arrival to answer, below which half stayed.
     pub p50: f64,
     /// Seconds from arrival to answer, below which 99 % stayed.
@@ -107,6 +109,7 @@ impl Tally {
         Ran {
             goodput: self.answered.min(self.came) as f64 / ((self.to - self.from) as f64 * 1e-9),
             late: part(self.late, self.latencies.len()),
+            mean: part(self.latencies.iter().sum(), self.latencies.len()) * 1e-9,
             p50: quantile(&mut self.latencies, 0.5),
             p99: quantile(&mut self.latencies, 0.99),
             busy: part(self.busy, self.items as usize) * 1e-9,

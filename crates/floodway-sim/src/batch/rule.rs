@@ -82,7 +82,7 @@ impl Rule {
             Self::UNBATCHED => "unbatched".to_owned(),
             Self::NATURAL => "natural".to_owned(),
             Self::Fixed { size, linger } => {
-                format!("{size}, {} ms", linger.as_secs_f64() * 1e3)
+                format!("{size} items, {} ms", linger.as_secs_f64() * 1e3)
             }
             Self::Joblib => "joblib".to_owned(),
             Self::Bento => "BentoML".to_owned(),

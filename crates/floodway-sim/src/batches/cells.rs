@@ -17,11 +17,26 @@ pub(crate) enum Group {
     Objective,
 }
 
+impl Group {
+    /// In the order of the report.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Load, Self::Slots, Self::Pattern, Self::Shape, Self::Objective];
+
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Load => "Loads",
+            Self::Slots => "Fewer slots",
+            Self::Pattern => "Bursts and callers",
+            Self::Shape => "Other downstreams",
+            Self::Objective => "Objectives",
+        }
+    }
+}
+
 /// A setting.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     pub(crate) id: String,
-    #[expect(dead_code, reason = "printed soon")]
     pub(crate) group: Group,
     pub(crate) title: String,
     pub(crate) setting: Setting,
@@ -49,6 +64,15 @@ impl Cell {
     pub(crate) fn pays_not(&self) -> bool {
         let cost = self.setting.cost;
         50 * cost.overhead <= cost.item
+    }
+
+    pub(crate) fn has_callers(&self) -> bool {
+        matches!(self.setting.pattern, Pattern::Callers(_))
+    }
+
+    /// Whether batches cost what this first part of an identifier says.
+    pub(crate) fn is_of(&self, kind: &str) -> bool {
+        self.id.split('.').next() == Some(kind)
     }
 
     pub(crate) fn steps(&self) -> bool {
@@ -140,7 +164,7 @@ pub(crate) fn all() -> Vec<Cell> {
             cells.add(Group::Load, kind, load);
         }
     }
-    for slots in [1, 4] {
+    for slots in [1, 2, 4] {
         let all = [
             (R100, Times(0.05)),
             (R100, Times(0.8)),
@@ -153,10 +177,8 @@ pub(crate) fn all() -> Vec<Cell> {
             (NO_PAY, Times(0.8)),
         ];
         for (kind, load) in all {
-            let title = if slots == 1 { "1 slot" } else { "4 slots" };
-            cells.add(Group::Slots, kind, load).with(&format!("k{slots}"), title, |setting| {
-                setting.slots = slots;
-            });
+            let cell = cells.add(Group::Slots, kind, load);
+            cell.with(&format!("k{slots}"), &title_of(slots), |setting| setting.slots = slots);
         }
     }
     patterns(&mut cells);
@@ -180,17 +202,39 @@ fn patterns(cells: &mut Cells) {
         let cell = cells.add(Group::Pattern, kind, Times(load));
         cell.with("bursts", "bursts", |setting| setting.pattern = Pattern::Bursts);
     }
-    for (kind, slots) in [(R100, 16), (R100, 4), (R100, 1), (R50, 16), (R5, 16), (NO_PAY, 16)] {
+    let all = [
+        (R100, 16, Shape::Plain),
+        (R100, 4, Shape::Plain),
+        (R100, 2, Shape::Plain),
+        (R100, 1, Shape::Plain),
+        (R100, 4, Shape::Shared),
+        (R100, 2, Shape::Shared),
+        (R50, 16, Shape::Plain),
+        (R50, 2, Shape::Plain),
+        (R5, 16, Shape::Plain),
+        (R5, 2, Shape::Plain),
+        (NO_PAY, 16, Shape::Plain),
+    ];
+    for (kind, slots, shape) in all {
         let cell = cells.add(Group::Pattern, kind, Times(1.0));
         cell.id = kind.id.to_owned();
         cell.title = kind.title.to_owned();
-        let title = if slots == 1 { "64 callers, 1 slot" } else { "64 callers" };
-        let title = if slots == 4 { "64 callers, 4 slots" } else { title };
-        cell.with(&format!("callers.k{slots}"), title, |setting| {
+        let mut id = format!("callers.k{slots}");
+        let mut title = format!("64 callers, {}", title_of(slots));
+        if shape == Shape::Shared {
+            id += ".shared";
+            title += " that share";
+        }
+        cell.with(&id, &title, |setting| {
             setting.pattern = Pattern::Callers(64);
             setting.slots = slots;
+            setting.cost.shape = shape;
         });
     }
+}
+
+fn title_of(slots: usize) -> String {
+    if slots == 1 { "1 slot".to_owned() } else { format!("{slots} slots") }
 }
 
 fn shapes(cells: &mut Cells) {

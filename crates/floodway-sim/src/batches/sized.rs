@@ -117,7 +117,7 @@ struct Course {
 }
 
 impl Course {
-    /// Of the regular batches within some stretch, those that could have had twice the ideal size.
+    /// Of the regular batches within some stretch, those when twice the ideal size waited.
     fn of(log: &[Sent], stretch: impl Fn(&Sent) -> bool, clock: impl Fn(&Sent) -> u64) -> Self {
         let counted: Vec<_> = log
             .iter()
@@ -138,8 +138,9 @@ impl Course {
     }
 }
 
+/// By the most that would have been sent: a batch may have less, to leave some for other slots.
 fn is_near(sent: &Sent) -> bool {
-    let factor = sent.items as f64 / sent.ideal as f64;
+    let factor = sent.target.items as f64 / sent.ideal as f64;
     (1.0 / NEAR..=NEAR).contains(&factor)
 }
 

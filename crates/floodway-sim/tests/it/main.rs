@@ -1,3 +1,4 @@
 //! What the simulations have to show.
 
+mod batch;
 mod chunk;

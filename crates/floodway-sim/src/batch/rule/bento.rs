@@ -102,3 +102,55 @@ impl Batcher for Bento {
         self.fit();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After batches of these sizes and milliseconds, the oldest item of each having waited 10 ms.
+    fn after(batches: &[(usize, u64)]) -> Bento {
+        let mut rule = Bento::new();
+        let wait = Duration::from_millis(10);
+        for &(items, time) in [(1, 50), (1, 50)].iter().chain(batches) {
+            let time = Duration::from_millis(time);
+            rule.record(Answer { now: time, items, time, wait, run: None });
+        }
+        rule
+    }
+
+    #[test]
+    fn it_fits_a_line_to_what_it_does_not_skip() {
+        let rule = after(&[(1, 3), (2, 4), (5, 7)]);
+        assert!((rule.item - 1e-3).abs() < 1e-9, "{rule:?}");
+        assert!((rule.overhead - 2e-3).abs() < 1e-9, "{rule:?}");
+    }
+
+    #[test]
+    fn at_a_constant_size_the_overhead_vanishes() {
+        let rule = after(&[(100, 200), (100, 200), (100, 200)]);
+        assert!((rule.overhead - 0.2 / 10_001.0).abs() < 1e-9, "{rule:?}");
+    }
+
+    #[test]
+    fn it_waits_while_that_costs_less_than_the_mean_wait() {
+        let mut rule = after(&[(1, 3), (2, 4), (5, 7)]);
+        let mut asked = |queued: usize, newest: u64| {
+            let now = Duration::from_millis(100);
+            let queue = BatchQueue {
+                queued,
+                weight: 0,
+                oldest: now - Duration::from_millis(newest),
+                arrived: queued as u64,
+                partitions: 1,
+                in_flight: 1,
+                slots: 16,
+            };
+            rule.decide(now, &queue, queue.oldest)
+        };
+        // n · (newest + 1 ms + 1 ms), beside 9.5 ms.
+        assert!(matches!(asked(2, 2), BatchDecision::Wait { .. }));
+        assert!(matches!(asked(2, 3), BatchDecision::Dispatch(_)));
+        assert!(matches!(asked(4, 0), BatchDecision::Wait { .. }));
+        assert!(matches!(asked(5, 0), BatchDecision::Dispatch(_)));
+    }
+}

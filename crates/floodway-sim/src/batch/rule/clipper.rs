@@ -39,3 +39,23 @@ impl Batcher for Clipper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(rule: &mut Clipper, items: usize, millis: u64) -> f64 {
+        let time = Duration::from_millis(millis);
+        rule.record(Answer { now: time, items, time, wait: Duration::ZERO, run: None });
+        rule.size
+    }
+
+    #[test]
+    fn one_more_within_the_objective_and_a_tenth_less_beyond_it() {
+        let mut rule = Clipper::new(None);
+        assert_eq!([1, 2, 3].map(|items| next(&mut rule, items, 20)), [2.0, 3.0, 4.0]);
+        assert_eq!(next(&mut rule, 3, 20), 4.0, "it had fewer than it might have");
+        assert_eq!(next(&mut rule, 4, 21), 3.6);
+        assert_eq!(next(&mut rule, 3, 20), 4.6);
+    }
+}
