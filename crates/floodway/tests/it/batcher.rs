@@ -20,3 +20,4 @@ mod sizes;
 mod spans;
 mod storm;
 mod time;
+mod upkeep;

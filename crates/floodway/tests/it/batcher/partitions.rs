@@ -126,8 +126,8 @@ fn that_are_empty_are_forgotten() {
         })
     };
     run(0..1_000);
-    let few = run(0..10_000);
-    let many = run(0..1_000_000);
+    let few = run(0..5_000);
+    let many = run(0..300_000);
     let grown = many.bytes_current - few.bytes_current;
     assert!(grown <= 1_024, "{} and {} bytes stay", few.bytes_current, many.bytes_current);
     let most = many.bytes_max.saturating_sub(few.bytes_max);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use floodway::{
-    BatchError, BatchSizing, Batcher, Clock, Limiter, OnBatchError, Registry,
+    BatchError, BatchSizing, Batcher, Clock, Instrumentation, Limiter, OnBatchError, Registry,
     batcher::{BatcherBuilder, Key, QueueFull},
 };
 use floodway_metrics::catalogue::batcher as catalogue;
@@ -46,6 +46,7 @@ enum Step {
     Cancel(usize),
     Advance(u64),
     Limit(u32),
+    Close,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,9 @@ struct Case {
     dedup: bool,
     abort: bool,
     policy: Policy,
+    /// More items than that are too large a batch.
+    most: Option<usize>,
+    counts: bool,
     drain: Option<u64>,
 }
 
@@ -90,17 +94,19 @@ fn item() -> impl Strategy<Value = Item> {
 
 fn case() -> impl Strategy<Value = Case> {
     let step = prop_oneof![
-        8 => item().prop_map(Step::Call),
-        2 => (0..60_usize).prop_map(Step::Cancel),
-        3 => (0..12_u64).prop_map(Step::Advance),
-        1 => (1..5_u32).prop_map(Step::Limit),
+        24 => item().prop_map(Step::Call),
+        6 => (0..60_usize).prop_map(Step::Cancel),
+        9 => (0..12_u64).prop_map(Step::Advance),
+        3 => (1..5_u32).prop_map(Step::Limit),
+        1 => Just(Step::Close),
     ];
     let steps = proptest::collection::vec(step, 1..80);
     let sizes = (1..9_usize, proptest::bool::weighted(0.2), 1..4_usize);
     let option = |range: std::ops::Range<u64>| proptest::option::weighted(0.3, range);
     let queue = (proptest::option::weighted(0.4, 1..4_u32), 1..20_usize, any::<bool>());
     let times = (option(1..10), option(1..30), option(1..20), option(0..50));
-    let rest = (any::<bool>(), any::<bool>(), any::<bool>());
+    let most = proptest::option::weighted(0.2, 1..5_usize);
+    let rest = (any::<bool>(), any::<bool>(), any::<bool>(), most, any::<bool>());
     let policy = prop_oneof![Just(Policy::Fail), Just(Policy::Retry), Just(Policy::Bisect)];
     (steps, sizes, queue, times, rest, policy).prop_map(
         |(mut steps, sizes, queue, times, rest, policy)| {
@@ -124,6 +130,8 @@ fn case() -> impl Strategy<Value = Case> {
                 partitioned: rest.0,
                 dedup: rest.1,
                 abort: rest.2,
+                most: rest.3,
+                counts: rest.4,
                 policy,
             }
         },
@@ -154,7 +162,7 @@ impl Drop for Inside {
 
 type Answers = Result<Vec<Result<usize, Trouble>>, Trouble>;
 
-async fn function(seen: Shared, items: Vec<Item>) -> Answers {
+async fn function(seen: Shared, items: Vec<Item>, most: Option<usize>) -> Answers {
     let _inside = {
         let mut seen_now = look(&seen);
         seen_now.batches.push(items.clone());
@@ -165,6 +173,9 @@ async fn function(seen: Shared, items: Vec<Item>) -> Answers {
     };
     let takes = items.iter().map(|item| item.takes).max();
     sleep(ms(takes.unwrap_or(0))).await;
+    if most.is_some_and(|most| items.len() > most) {
+        return Err(Trouble::TooLarge);
+    }
     let any = |how| items.iter().any(|item| item.how == how);
     if any(How::Panic) {
         std::panic::resume_unwind(Box::new("on purpose"));
@@ -191,9 +202,11 @@ type Built = Batcher<Item, usize, Trouble>;
 fn build<K: Key, D: Key>(
     builder: BatcherBuilder<Item, usize, Trouble, K, D>,
     seen: &Shared,
+    most: Option<usize>,
 ) -> Built {
     let seen = Arc::clone(seen);
-    builder.build(move |items| function(Arc::clone(&seen), items)).expect("a valid description")
+    let built = builder.build(move |items| function(Arc::clone(&seen), items, most));
+    built.expect("a valid description")
 }
 
 fn describe(case: &Case, registry: &Registry, limiter: &Limiter, seen: &Shared) -> Built {
@@ -235,13 +248,20 @@ fn describe(case: &Case, registry: &Registry, limiter: &Limiter, seen: &Shared) 
             builder = builder.on_batch_error(OnBatchError::Bisect { max_calls: 6, when });
         }
     }
+    if case.most.is_some() {
+        builder = builder.too_large_when(|error| *error == Trouble::TooLarge);
+    }
+    if case.counts {
+        builder = builder.instrumentation(Instrumentation::Counts);
+    }
+    let most = case.most;
+    let partition = |item: &Item| item.key % 2;
+    let key = |item: &Item| item.key;
     match (case.partitioned, case.dedup) {
-        (false, false) => build(builder, seen),
-        (true, false) => build(builder.partition_by(|item| item.key % 2), seen),
-        (false, true) => build(builder.dedup_by(|item| item.key), seen),
-        (true, true) => {
-            build(builder.partition_by(|item| item.key % 2).dedup_by(|item| item.key), seen)
-        }
+        (false, false) => build(builder, seen, most),
+        (true, false) => build(builder.partition_by(partition), seen, most),
+        (false, true) => build(builder.dedup_by(key), seen, most),
+        (true, true) => build(builder.partition_by(partition).dedup_by(key), seen, most),
     }
 }
 
@@ -281,6 +301,7 @@ async fn run(case: &Case) {
                 }
                 settle().await;
             }
+            Step::Close => batcher.close(),
             Step::Advance(millis) => sleep(ms(*millis)).await,
             Step::Limit(limit) => {
                 highest = highest.max(*limit);
@@ -314,7 +335,7 @@ async fn check_answers(case: &Case, begun: Vec<Begun>, seen: &Shared) {
     for Begun { item, task, never } in begun {
         let times = sent.get(&item.id).copied().unwrap_or(0);
         assert!(!never || times == 0, "{item:?} had no caller and was sent");
-        if case.policy == Policy::Fail {
+        if case.policy == Policy::Fail && case.most.is_none() {
             assert!(times <= 1, "{item:?} was sent {times} times");
         }
         let answer = match task.await {
@@ -356,7 +377,7 @@ fn check_batches(case: &Case, seen: &Seen, highest: u32) {
         let of: Vec<_> =
             batch.iter().map(|item| *first.entry(item.id).or_insert(n)).collect();
         assert!(of.iter().all(|one| *one == of[0]), "mixed: {batch:?}");
-        if case.policy == Policy::Retry {
+        if case.policy == Policy::Retry && case.most.is_none() {
             assert_eq!(batch.len(), seen.batches[of[0]].len());
         }
         if case.dedup {
