@@ -400,11 +400,13 @@ impl BatchSizer {
         self.load.needed(self.cost.line()?, slots)
     }
 
-    /// Whether further pairs will hardly show that larger batches are worth it.
+    /// Whether further pairs will hardly show that larger batches are worth it, and probes would cost
+    /// more than they might gain: with room to spare, they make items wait for nothing.
     fn is_unprofitable_for_sure(&self) -> bool {
+        let calls_for_more = self.needed(self.queue.slots).is_none_or(|needed| needed > 1);
         self.ratio.estimate().is_some_and(|ratio| {
             let likely = if self.ratio.pairs() >= MANY { ratio.value } else { ratio.high };
-            saving(likely, usize::MAX) < SAVING
+            !calls_for_more && saving(likely, usize::MAX) < SAVING
         })
     }
 }
