@@ -30,7 +30,7 @@ use self::{
     pairing::{Done, Pairing},
     probing::{Probing, Role},
     ratio::Ratio,
-    target::Target,
+    target::{Growth, Target},
     weight::Weight,
 };
 pub use self::{
@@ -45,6 +45,9 @@ use crate::InvalidParameter;
 
 /// What larger batches have to save of the time of an item to be worth it.
 const SAVING: f64 = 0.05;
+
+/// The least size with the overhead that was asked for, times this, is aimed at.
+const SPARE: f64 = 1.2;
 
 /// Pairs after which the estimate alone says whether they save that.
 const MANY: usize = 48;
@@ -262,8 +265,11 @@ impl BatchSizer {
         self.count(items, time);
         if let BatchSizing::Adaptive { overhead, .. } = self.config.sizing {
             let bounds = self.bounds();
-            let sure = self.probing.is_warming_up().then(|| self.sure_size(overhead));
-            self.target.follow(&bounds, &run, self.dispatched, sure);
+            let growth = Growth {
+                sure: self.ratio.estimate().map_or(1, |ratio| overhead_size(ratio.low, overhead)),
+                warming_up: self.probing.is_warming_up(),
+            };
+            self.target.follow(&bounds, &run, self.dispatched, growth);
         }
     }
 
@@ -356,15 +362,19 @@ impl BatchSizer {
         let size = overhead_size(line.ratio, overhead);
         set(BatchBound::Overhead, Some(size));
         set(BatchBound::Observed, self.observed.cap());
-        set(BatchBound::Load, self.load.needed(line, self.queue.slots));
+        let needed = self.needed(self.queue.slots);
+        set(BatchBound::Load, needed);
         let typical = self.cost.residual();
-        // Fewer than load calls for would make those that come later even later.
-        let needed = self.load.needed(line, self.queue.slots).unwrap_or(max_size);
-        let timely = |objective: &Objective| objective.items(line, typical).max(needed);
+        let needed = needed.unwrap_or(max_size);
+        let calls_for_more = needed > 1;
+        let timely = |objective: &Objective| {
+            let timely = objective.items(line, typical);
+            if objective.is_usually_behind() { timely.max(needed) } else { timely }
+        };
         set(BatchBound::Objective, self.objective.as_ref().map(timely));
         // It takes certainty to leave batches of one, and less to stay with larger ones.
         let low = self.ratio.estimate().map_or(0.0, |ratio| ratio.low);
-        let one = self.target.get().items == 1;
+        let one = self.target.get().items == 1 && !calls_for_more;
         let ratio = if one { low } else { f64::midpoint(low, line.ratio) };
         if saving(ratio, size.min(max_size)) < SAVING {
             set(BatchBound::Unprofitable, Some(1));
@@ -372,9 +382,10 @@ impl BatchSizer {
         bounds
     }
 
-    /// The size that is hardly too large.
-    fn sure_size(&self, overhead: f64) -> usize {
-        self.ratio.estimate().map_or(1, |ratio| overhead_size(ratio.low, overhead))
+    /// The size that load calls for; `None` if it calls for more than there can be, or nothing is
+    /// known.
+    fn needed(&self, slots: usize) -> Option<usize> {
+        self.load.needed(self.cost.line()?, slots)
     }
 
     /// Whether further pairs will hardly show that larger batches are worth it.
@@ -386,9 +397,10 @@ impl BatchSizer {
     }
 }
 
-/// The least size of which the overhead has the share `overhead`.
+/// The size of which the overhead has the share `overhead`, and something to spare: as far from that
+/// size, a smaller one costs more than a larger one.
 fn overhead_size(ratio: f64, overhead: f64) -> usize {
-    ((ratio * (1.0 - overhead) / overhead).ceil() as usize).max(1)
+    ((SPARE * ratio * (1.0 - overhead) / overhead).ceil() as usize).max(1)
 }
 
 /// What batches of `size` save of the time that an item takes on its own, as a share, at this ratio.

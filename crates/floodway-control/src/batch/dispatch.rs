@@ -15,6 +15,10 @@ const LINGER: Duration = Duration::from_millis(5);
 /// The part of the time of a batch that is worth waiting for company.
 const PATIENCE: f64 = 0.5;
 
+/// The part of what waits that a batch may take if that is more than load calls for, in shares of
+/// the slots.
+const SHARE: usize = 2;
+
 impl BatchSizer {
     /// As many as the target allows, or as have waited long enough, also where nothing runs.
     pub(super) fn decide_fixed(&self, now: Duration, queue: &BatchQueue) -> BatchDecision {
@@ -64,8 +68,8 @@ impl BatchSizer {
             let until = queue.oldest.saturating_add(patience);
             return BatchDecision::Wait { items: needed, until };
         };
-        // An equal share of the slots if that is more than is called for.
-        let share = queued.div_ceil(queue.slots.max(1));
+        // After a stall more waits than load calls for: then an ample share of it for each slot.
+        let share = (SHARE * queued).div_ceil(queue.slots.max(1));
         self.probe_or(queued.min(most).min(needed.max(share)), queued, trigger)
     }
 
@@ -78,12 +82,13 @@ impl BatchSizer {
         };
         let batch = line.time(most.min(queue.queued) as f64);
         self.load.observe(now, queue.arrived, batch);
-        let needed = self.load.needed(line, queue.slots).unwrap_or(most);
-        // Fewer than load calls for would make those that come later even later.
-        let most = self.objective.as_ref().map_or(most, |objective| {
-            let timely = objective.items_after(line, self.cost.residual(), seconds(waited));
-            most.min(timely.max(needed))
-        });
+        let needed = self.needed(queue.slots).unwrap_or(most);
+        let Some(objective) = &self.objective else { return (most, needed.min(most)) };
+        let waited = seconds(waited);
+        let timely = objective.items_after(line, self.cost.residual(), waited);
+        // Behind, fewer than load calls for would make those that come later even later.
+        let timely = if objective.is_behind(waited) { timely.max(needed) } else { timely };
+        let most = most.min(timely);
         (most, needed.min(most))
     }
 

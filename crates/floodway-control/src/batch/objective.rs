@@ -21,6 +21,9 @@ const STEP: f64 = 0.5;
 const BACK_OFF: f64 = 0.9;
 const RECOVERY: f64 = 1.01;
 
+/// The part of the objective after which an item has waited for too long.
+const BEHIND: f64 = 0.25;
+
 /// A mean absolute logarithm to the deviation of a normal one.
 const DEVIATION: f64 = 1.25;
 
@@ -56,8 +59,8 @@ impl Objective {
             self.allowed += if late { STEP * (1.0 - LATE) } else { -STEP * LATE };
             self.allowed = self.allowed.clamp(1.0, 50.0);
         }
-        // Smaller batches would only make a queue longer that is itself the reason.
-        let violated = waited + time > self.objective && waited < self.objective / 2.0;
+        // Not if the queue is the reason.
+        let violated = waited + time > self.objective && !self.is_behind(waited);
         self.cap = if violated {
             (items * BACK_OFF).max(1.0)
         } else if self.cap.is_finite() {
@@ -86,6 +89,17 @@ impl Objective {
             items = fitting(MODEST.min(self.allowed));
         }
         (items.min(self.cap) as usize).max(1)
+    }
+
+    /// Whether the oldest item has waited for so long that there is a queue, which smaller batches
+    /// would make longer.
+    pub(super) fn is_behind(&self, waited: f64) -> bool {
+        waited > self.objective * BEHIND
+    }
+
+    /// Whether items usually have.
+    pub(super) fn is_usually_behind(&self) -> bool {
+        self.is_behind(self.waited)
     }
 
     /// How long the oldest of `items` may have waited for them to be answered in time.

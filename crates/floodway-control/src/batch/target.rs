@@ -11,10 +11,11 @@ use super::{
 /// A size that is wanted has to differ by this factor.
 const HYSTERESIS: f64 = 1.25;
 
-/// The factor by which it grows at most, while the estimate is new and later.
+/// The factor by which it grows at most: while the estimate is new, later, and where the size is sure
+/// to be right.
 const WARM_UP_GROWTH: usize = 4;
-const SURE_GROWTH: usize = 16;
 const GROWTH: usize = 2;
+const SURE_GROWTH: usize = 16;
 
 /// The size that batches have at most now.
 #[derive(Clone, Debug)]
@@ -35,19 +36,12 @@ impl Target {
         self.now
     }
 
-    /// Follows the bounds, now that `run` came back and `sent` batches have gone in all.
+    /// Follows the bounds, now that `run` came back and `sent` batches have gone in all. `sure`: the
+    /// size that is hardly too large.
     ///
-    /// Grows only if a batch of the size there is came back: where batches are smaller nothing would
-    /// be gained, and several of them that come back together are no reason to grow several times.
-    ///
-    /// `sure`: the size that is hardly too large, if that is so far known.
-    pub(super) fn follow(
-        &mut self,
-        bounds: &Bounds,
-        run: &BatchRun,
-        sent: u64,
-        sure: Option<usize>,
-    ) {
+    /// Grows once for each round of batches. Up to what is sure; or, so that one gets there, by some
+    /// factor if a batch of the size there is came back.
+    pub(super) fn follow(&mut self, bounds: &Bounds, run: &BatchRun, sent: u64, growth: Growth) {
         let wanted = binding(bounds);
         let change = wanted.items as f64 / self.now.items as f64;
         if (1.0 / HYSTERESIS..=HYSTERESIS).contains(&change) {
@@ -58,13 +52,14 @@ impl Target {
             self.now = wanted;
             self.downs += 1;
         } else {
-            if run.number <= self.moved || run.role != Role::Regular || !run.full {
+            let times = |factor| self.now.items.saturating_mul(factor);
+            let full = run.full && run.role == Role::Regular;
+            let factor = if growth.warming_up { WARM_UP_GROWTH } else { GROWTH };
+            let tried = if full { times(factor) } else { 0 };
+            let most = growth.sure.min(times(SURE_GROWTH)).max(tried);
+            if run.number <= self.moved || most <= self.now.items {
                 return;
             }
-            let times = |factor| self.now.items.saturating_mul(factor);
-            let most = sure.map_or(times(GROWTH), |sure| {
-                sure.clamp(times(WARM_UP_GROWTH), times(SURE_GROWTH))
-            });
             self.now = if wanted.items > most {
                 BatchTarget { items: most, bound: BatchBound::WarmUp }
             } else {
@@ -74,6 +69,14 @@ impl Target {
         }
         self.moved = sent;
     }
+}
+
+/// What growth rests on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Growth {
+    /// The size that is hardly too large.
+    pub(super) sure: usize,
+    pub(super) warming_up: bool,
 }
 
 /// The least bound. What load calls for is none: a batch may have more, if more wait.

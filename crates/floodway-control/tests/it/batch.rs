@@ -123,10 +123,13 @@ mod size {
     #[test]
     fn noise_and_outliers_change_little() {
         let mut downstream = Saturated::new(adaptive(100_000));
-        let sizes = downstream.run_noisy(2_000, MILLI, 10 * MICRO);
-        let regular = || sizes[50..].iter().filter(|items| **items > 500);
-        let near = regular().filter(|items| (950..=3_800).contains(*items)).count();
-        assert!(near * 100 >= regular().count() * 95, "{near} of {}", regular().count());
+        downstream.run_noisy(50, MILLI, 10 * MICRO);
+        let mut near = 0;
+        for _ in 0..2_000 {
+            downstream.run_noisy(1, MILLI, 10 * MICRO);
+            near += usize::from((950..=3_800).contains(&downstream.target()));
+        }
+        assert!(near >= 1_900, "{near} of 2,000");
         let estimate = downstream.sizer.estimate();
         assert_within(estimate.overhead.unwrap().as_secs_f64(), 1e-3, 1.5);
         assert_within(estimate.item_cost.unwrap().as_secs_f64(), 1e-5, 1.3);
@@ -157,7 +160,7 @@ mod size {
         let mut downstream = Saturated::new(adaptive(1_024));
         let sizes = downstream.run_noisy(5_000, 5 * MICRO, MILLI);
         let larger: usize = sizes[1_000..].iter().filter(|items| **items > 1).sum();
-        assert!(larger * 100 <= sizes.len(), "{larger} items in larger batches");
+        assert!(larger * 10 <= sizes.len(), "{larger} items in larger batches");
         assert_eq!((downstream.target(), downstream.sizer.target().bound).0, 1);
         let bounds = downstream.sizer.estimate().bounds;
         assert_eq!(bounds[BatchBound::Unprofitable.index()], Some(1));
@@ -186,12 +189,12 @@ mod size {
     }
 
     #[test]
-    fn it_grows_fourfold_at_most_and_does_not_follow_trifles() {
+    fn it_grows_step_by_step_and_does_not_follow_trifles() {
         let mut downstream = Saturated::new(adaptive(100_000));
         let mut last = 1;
         for _ in 0..32 {
             downstream.run(1, MILLI, 10 * MICRO);
-            assert!(downstream.target() <= 4 * last);
+            assert!(downstream.target() <= 16 * last);
             last = downstream.target();
         }
         let moves = downstream.sizer.estimate().target_ups;
