@@ -11,6 +11,7 @@ mod load;
 mod objective;
 mod observed;
 mod pairing;
+mod population;
 mod probing;
 mod ratio;
 mod run;
@@ -28,6 +29,7 @@ use self::{
     objective::Objective,
     observed::Observed,
     pairing::{Done, Pairing},
+    population::Population,
     probing::{Probing, Role},
     ratio::Ratio,
     target::{Growth, Target},
@@ -131,6 +133,7 @@ pub struct BatchSizer {
     level: Level,
     probing: Probing,
     load: Load,
+    population: Population,
     objective: Option<Objective>,
     observed: Observed,
     weight: Weight,
@@ -185,6 +188,7 @@ impl BatchSizer {
             level: Level::default(),
             probing: Probing::new(),
             load: Load::default(),
+            population: Population::default(),
             objective: config.latency_objective.map(Objective::new),
             observed: Observed::default(),
             weight: Weight::new(config.max_weight),
@@ -207,6 +211,7 @@ impl BatchSizer {
     pub fn decide(&mut self, now: Duration, queue: &BatchQueue) -> BatchDecision {
         self.queue = *queue;
         self.waited = now.saturating_sub(queue.oldest);
+        self.population.observe(queue);
         match self.config.sizing {
             BatchSizing::Fixed(_) => self.decide_fixed(now, queue),
             BatchSizing::Adaptive { .. } => self.decide_adaptive(now, queue),
@@ -223,6 +228,7 @@ impl BatchSizer {
         weight: u64,
     ) -> BatchRun {
         self.dispatched += 1;
+        self.population.dispatched(items);
         let target = self.target.get().items;
         let role = if dispatch.probe { self.role } else { Role::Regular };
         self.observed.dispatched(role);
@@ -246,6 +252,7 @@ impl BatchSizer {
         if run.items == 0 {
             return;
         }
+        self.population.answered(run.items);
         let items = run.items as f64;
         let time = seconds(now.saturating_sub(run.started));
         self.weight.add(items, run.weight);

@@ -15,8 +15,8 @@ const LINGER: Duration = Duration::from_millis(5);
 /// The part of the time of a batch that is worth waiting for company.
 const PATIENCE: f64 = 0.5;
 
-/// The part of what waits that a batch may take if that is more than load calls for, in shares of
-/// the slots.
+/// So many parts of what waits a batch may take if that is more than load calls for, where there are as
+/// many parts as slots and one more.
 const SHARE: usize = 2;
 
 impl BatchSizer {
@@ -68,8 +68,9 @@ impl BatchSizer {
             let until = queue.oldest.saturating_add(patience);
             return BatchDecision::Wait { items: needed, until };
         };
-        // After a stall more waits than load calls for: then an ample share of it for each slot.
-        let share = (SHARE * queued).div_ceil(queue.slots.max(1));
+        // After a stall more waits than load calls for: then an ample share of it, and all of it if
+        // there is but one slot.
+        let share = queued.saturating_mul(SHARE).div_ceil(queue.slots.max(1).saturating_add(1));
         self.probe_or(queued.min(most).min(needed.max(share)), queued, trigger)
     }
 
@@ -83,6 +84,10 @@ impl BatchSizer {
         let batch = line.time(most.min(queue.queued) as f64);
         self.load.observe(now, queue.arrived, batch);
         let needed = self.needed(queue.slots).unwrap_or(most);
+        let (most, needed) = match self.population.share(queue.slots) {
+            Some(share) => (most.min(share), needed.min(share)),
+            None => (most, needed),
+        };
         let Some(objective) = &self.objective else { return (most, needed.min(most)) };
         let waited = seconds(waited);
         let timely = objective.items_after(line, self.cost.residual(), waited);
