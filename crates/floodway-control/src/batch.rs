@@ -51,7 +51,7 @@ const SAVING: f64 = 0.05;
 /// The least size with the overhead that was asked for, times this, is aimed at.
 const SPARE: f64 = 1.2;
 
-/// Pairs after which the estimate alone says whether they save that.
+/// Pairs after which the estimate alone says whether they save that, where load calls for them.
 const MANY: usize = 48;
 
 /// Batches kept of those before a shift of all costs.
@@ -60,26 +60,30 @@ const KEPT: usize = 8;
 /// Sizes the batches of one downstream and says when one goes.
 ///
 /// A batch of `b` items is taken to cost α + β·b: an overhead, whatever its size, and the cost of an
-/// item. With [`BatchSizing::Adaptive`] the size is the least for which α has the share of the time
-/// that was asked for, within these bounds:
+/// item. With [`BatchSizing::Adaptive`] a batch has as many items as bring α down to the share of its
+/// time that was asked for, within these bounds:
 ///
 /// - the latency objective, the maximum weight and the maximum size;
 /// - one item, where larger batches would not save 5 % of the time of an item;
 /// - half the size, where that was seen to be cheaper per item, because cost is not linear.
 ///
 /// **The size is a cap and not waited for.** While a slot is free, a batch goes if nothing is in
-/// flight, or if as many items wait as load calls for: with batches of that size, 70 % of the slots
-/// are busy. Otherwise it waits for half the time that a batch takes, or for the linger.
+/// flight, or if as many items wait as load calls for: batches of that size leave three tenths of the
+/// idle time of the slots idle. Otherwise it waits for half the time that a batch takes, or for the
+/// linger, if that is less. Where the same callers come back with one item after the other, a slot's
+/// share of them is enough.
 ///
 /// **α and β are measured**, by batches of another size: *probes*. A probe and the regular batches
-/// just before it are a pair, in which the slowness of the downstream cancels out; the last 48 pairs
-/// say what α ÷ β is. One batch in 16 is a probe where size limits batches, one in 64 where load
-/// does; every other one at first. They cost 0.3 to 0.5 % of the time. Where sizes have a meaning,
+/// just before it are a pair, in which the slowness of the downstream cancels out. The last 96 pairs
+/// say what α ÷ β is, or those since it changed. Every other batch is a probe at first, until pairs
+/// agree or there are 24; then one in 16 where size limits batches, and one in 64 where load does.
+/// They have a 64th of the items, and what remains of the batch follows at once. Together with
+/// comparisons with half the size they cost 1 % of the time. Where sizes have a meaning,
 /// [`BatchConfig::probing`] turns them off; then batches that happen to differ are the pairs, and
 /// α tends to come out too small, as a slow downstream gets large batches.
 ///
-/// Time is what the batch took in the downstream: `dispatched` is called when it is sent, and
-/// not when it is formed, and `record` when its answer is there.
+/// Time is what the batch took in the downstream: [`dispatched`](Self::dispatched) is called when it
+/// is sent, and [`record`](Self::record) when its answer is there.
 ///
 /// A decision and a record take less than half a microsecond together.
 ///
@@ -381,7 +385,8 @@ impl BatchSizer {
         set(BatchBound::Objective, self.objective.as_ref().map(timely));
         // It takes certainty to leave batches of one, and less to stay with larger ones.
         let low = self.ratio.estimate().map_or(0.0, |ratio| ratio.low);
-        let one = self.target.get().items == 1 && !calls_for_more;
+        let enough = calls_for_more && self.ratio.pairs() >= MANY;
+        let one = self.target.get().items == 1 && !enough;
         let ratio = if one { low } else { f64::midpoint(low, line.ratio) };
         if saving(ratio, size.min(max_size)) < SAVING {
             set(BatchBound::Unprofitable, Some(1));
