@@ -11,6 +11,7 @@ mod load;
 mod objective;
 mod observed;
 mod pairing;
+mod population;
 mod probing;
 mod ratio;
 mod run;
@@ -28,6 +29,7 @@ use self::{
     objective::Objective,
     observed::Observed,
     pairing::{Done, Pairing},
+    population::Population,
     probing::{Probing, Role},
     ratio::Ratio,
     target::{Growth, Target},
@@ -49,7 +51,7 @@ const SAVING: f64 = 0.05;
 /// The least size with the overhead that was asked for, times this, is aimed at.
 const SPARE: f64 = 1.2;
 
-/// Pairs after which the estimate alone says whether they save that.
+/// Pairs after which the estimate alone says whether they save that, where load calls for them.
 const MANY: usize = 48;
 
 /// Batches kept of those before a shift of all costs.
@@ -58,26 +60,30 @@ const KEPT: usize = 8;
 /// Sizes the batches of one downstream and says when one goes.
 ///
 /// A batch of `b` items is taken to cost α + β·b: an overhead, whatever its size, and the cost of an
-/// item. With [`BatchSizing::Adaptive`] the size is the least for which α has the share of the time
-/// that was asked for, within these bounds:
+/// item. With [`BatchSizing::Adaptive`] a batch has as many items as bring α down to the share of its
+/// time that was asked for, within these bounds:
 ///
 /// - the latency objective, the maximum weight and the maximum size;
 /// - one item, where larger batches would not save 5 % of the time of an item;
 /// - half the size, where that was seen to be cheaper per item, because cost is not linear.
 ///
 /// **The size is a cap and not waited for.** While a slot is free, a batch goes if nothing is in
-/// flight, or if as many items wait as load calls for: with batches of that size, 70 % of the slots
-/// are busy. Otherwise it waits for half the time that a batch takes, or for the linger.
+/// flight, or if as many items wait as load calls for: batches of that size leave three tenths of the
+/// idle time of the slots idle. Otherwise it waits for half the time that a batch takes, or for the
+/// linger, if that is less. Where the same callers come back with one item after the other, a slot's
+/// share of them is enough.
 ///
 /// **α and β are measured**, by batches of another size: *probes*. A probe and the regular batches
-/// just before it are a pair, in which the slowness of the downstream cancels out; the last 48 pairs
-/// say what α ÷ β is. One batch in 16 is a probe where size limits batches, one in 64 where load
-/// does; every other one at first. They cost 0.3 to 0.5 % of the time. Where sizes have a meaning,
+/// just before it are a pair, in which the slowness of the downstream cancels out. The last 96 pairs
+/// say what α ÷ β is, or those since it changed. Every other batch is a probe at first, until pairs
+/// agree or there are 24; then one in 16 where size limits batches, and one in 64 where load does.
+/// They have a 64th of the items, and what remains of the batch follows at once. Together with
+/// comparisons with half the size they cost 1 % of the time. Where sizes have a meaning,
 /// [`BatchConfig::probing`] turns them off; then batches that happen to differ are the pairs, and
 /// α tends to come out too small, as a slow downstream gets large batches.
 ///
-/// Time is what the batch took in the downstream: `dispatched` is called when it is sent, and
-/// not when it is formed, and `record` when its answer is there.
+/// Time is what the batch took in the downstream: [`dispatched`](Self::dispatched) is called when it
+/// is sent, and [`record`](Self::record) when its answer is there.
 ///
 /// A decision and a record take less than half a microsecond together.
 ///
@@ -131,6 +137,7 @@ pub struct BatchSizer {
     level: Level,
     probing: Probing,
     load: Load,
+    population: Population,
     objective: Option<Objective>,
     observed: Observed,
     weight: Weight,
@@ -185,6 +192,7 @@ impl BatchSizer {
             level: Level::default(),
             probing: Probing::new(),
             load: Load::default(),
+            population: Population::default(),
             objective: config.latency_objective.map(Objective::new),
             observed: Observed::default(),
             weight: Weight::new(config.max_weight),
@@ -207,6 +215,7 @@ impl BatchSizer {
     pub fn decide(&mut self, now: Duration, queue: &BatchQueue) -> BatchDecision {
         self.queue = *queue;
         self.waited = now.saturating_sub(queue.oldest);
+        self.population.observe(queue);
         match self.config.sizing {
             BatchSizing::Fixed(_) => self.decide_fixed(now, queue),
             BatchSizing::Adaptive { .. } => self.decide_adaptive(now, queue),
@@ -223,6 +232,7 @@ impl BatchSizer {
         weight: u64,
     ) -> BatchRun {
         self.dispatched += 1;
+        self.population.dispatched(items);
         let target = self.target.get().items;
         let role = if dispatch.probe { self.role } else { Role::Regular };
         self.observed.dispatched(role);
@@ -246,6 +256,7 @@ impl BatchSizer {
         if run.items == 0 {
             return;
         }
+        self.population.answered(run.items);
         let items = run.items as f64;
         let time = seconds(now.saturating_sub(run.started));
         self.weight.add(items, run.weight);
@@ -374,7 +385,8 @@ impl BatchSizer {
         set(BatchBound::Objective, self.objective.as_ref().map(timely));
         // It takes certainty to leave batches of one, and less to stay with larger ones.
         let low = self.ratio.estimate().map_or(0.0, |ratio| ratio.low);
-        let one = self.target.get().items == 1 && !calls_for_more;
+        let enough = calls_for_more && self.ratio.pairs() >= MANY;
+        let one = self.target.get().items == 1 && !enough;
         let ratio = if one { low } else { f64::midpoint(low, line.ratio) };
         if saving(ratio, size.min(max_size)) < SAVING {
             set(BatchBound::Unprofitable, Some(1));
@@ -388,11 +400,13 @@ impl BatchSizer {
         self.load.needed(self.cost.line()?, slots)
     }
 
-    /// Whether further pairs will hardly show that larger batches are worth it.
+    /// Whether further pairs will hardly show that larger batches are worth it, and probes would cost
+    /// more than they might gain: with room to spare, they make items wait for nothing.
     fn is_unprofitable_for_sure(&self) -> bool {
+        let calls_for_more = self.needed(self.queue.slots).is_none_or(|needed| needed > 1);
         self.ratio.estimate().is_some_and(|ratio| {
             let likely = if self.ratio.pairs() >= MANY { ratio.value } else { ratio.high };
-            saving(likely, usize::MAX) < SAVING
+            !calls_for_more && saving(likely, usize::MAX) < SAVING
         })
     }
 }

@@ -11,7 +11,7 @@ mod report;
 mod storm;
 mod study;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{iter, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
@@ -54,7 +54,8 @@ struct Arguments {
     /// One of the reports.
     #[arg(long)]
     only: Option<Part>,
-    /// Of batches, the settings whose identifier contains this; writes no report.
+    /// Of batches, the settings whose identifier contains this: prints what each rule does, and writes
+    /// no report.
     #[arg(long, value_name = "PART")]
     setting: Option<String>,
 }
@@ -162,27 +163,31 @@ fn full_batches(arguments: &Arguments) -> Result<Figures> {
     let setting = arguments.setting.as_deref().unwrap_or_default();
     let rows = batches::run_all(&Plans { seeds, sized, best: None, setting });
     let figures = batches::figures(&rows);
-    for row in &rows {
-        println!("{} best {}", row.cell.title, row.best.0.name());
-        let all = std::iter::once(("best".to_owned(), &row.best.1));
-        for (name, ran) in all.chain(row.rules.iter().map(|(rule, ran)| (rule.name(), ran))) {
-            println!(
-                "  {name:<10} {:>9.0}/s p50 {:>8.3} p99 {:>8.3} ms, busy {:>7.1} µs, size {:>6.1}, late {:.4}, rejected {}",
-                ran.goodput,
-                ran.p50 * 1e3,
-                ran.p99 * 1e3,
-                ran.busy * 1e6,
-                ran.size,
-                ran.late,
-                ran.rejected
-            );
-        }
-    }
-    if !arguments.check && arguments.setting.is_none() {
+    if arguments.setting.is_some() {
+        rows.iter().for_each(print_rules);
+    } else if !arguments.check {
         let quick = quick_batches(arguments, Some(&figures));
-        BatchReport { rows: &rows, figures: &figures, quick: &quick }.write()?;
+        let seeds = BATCH_SEEDS;
+        BatchReport { rows: &rows, figures: &figures, quick: &quick, seeds }.write()?;
     }
     Ok(figures)
+}
+
+fn print_rules(row: &batches::Row) {
+    println!("{}, best tuned: {}", row.cell.title, row.best.0.name());
+    let best = iter::once(("best tuned".to_owned(), &row.best.1));
+    for (name, ran) in best.chain(row.rules.iter().map(|(rule, ran)| (rule.name(), ran))) {
+        let [mean, p50, p99] = [ran.mean, ran.p50, ran.p99].map(|seconds| seconds * 1e3);
+        println!(
+            "  {name:<10} {:>9.0}/s, mean {mean:>8.3} p50 {p50:>8.3} p99 {p99:>8.3} ms, \
+             {:>7.1} µs per item, {:>6.1} items, late {:.4}, {} rejected",
+            ran.goodput,
+            ran.busy * 1e6,
+            ran.size,
+            ran.late,
+            ran.rejected
+        );
+    }
 }
 
 /// Few seeds of ours, beside what these figures found best.

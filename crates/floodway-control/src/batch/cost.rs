@@ -39,11 +39,19 @@ pub(super) struct Cost {
     recorded: usize,
     line: Option<Line>,
     residual: f64,
+    /// How many it is the mean of, while they are few.
+    residuals: u8,
 }
 
 impl Cost {
     pub(super) fn new() -> Self {
-        Self { batches: [(0.0, 0.0); BATCHES], recorded: 0, line: None, residual: 0.0 }
+        Self {
+            batches: [(0.0, 0.0); BATCHES],
+            recorded: 0,
+            line: None,
+            residual: 0.0,
+            residuals: 0,
+        }
     }
 
     /// `None` before the first pair.
@@ -60,7 +68,10 @@ impl Cost {
     pub(super) fn add(&mut self, items: f64, time: f64) -> Option<f64> {
         let residual = self.line.map(|line| (time / line.time(items)).ln());
         if let Some(residual) = residual {
-            self.residual += (residual.abs().min(MOST) - self.residual) * WEIGHT;
+            // The first are averaged, those later forgotten.
+            self.residuals = self.residuals.saturating_add(1);
+            let weight = (1.0 / f64::from(self.residuals)).max(WEIGHT);
+            self.residual += (residual.abs().min(MOST) - self.residual) * weight;
         }
         self.batches[self.recorded % BATCHES] = (items, time);
         self.recorded += 1;

@@ -15,8 +15,8 @@ const LINGER: Duration = Duration::from_millis(5);
 /// The part of the time of a batch that is worth waiting for company.
 const PATIENCE: f64 = 0.5;
 
-/// The part of what waits that a batch may take if that is more than load calls for, in shares of
-/// the slots.
+/// So many parts of what waits a batch may take if that is more than load calls for, where there are as
+/// many parts as slots and one more.
 const SHARE: usize = 2;
 
 impl BatchSizer {
@@ -34,7 +34,8 @@ impl BatchSizer {
         } else if now.saturating_sub(queue.oldest) >= patience {
             late
         } else {
-            return BatchDecision::Wait { items: size, until: queue.oldest + patience };
+            let until = queue.oldest.saturating_add(patience);
+            return BatchDecision::Wait { items: size, until };
         };
         dispatch(queue.queued.clamp(1, size), trigger)
     }
@@ -47,7 +48,7 @@ impl BatchSizer {
     pub(super) fn decide_adaptive(&mut self, now: Duration, queue: &BatchQueue) -> BatchDecision {
         let queued = queue.queued.max(1);
         let waited = now.saturating_sub(queue.oldest);
-        let (most, needed) = self.sizes(now, queue, waited);
+        let (most, needed) = self.sizes(now, queue);
         let half = self
             .cost
             .line()
@@ -68,13 +69,14 @@ impl BatchSizer {
             let until = queue.oldest.saturating_add(patience);
             return BatchDecision::Wait { items: needed, until };
         };
-        // After a stall more waits than load calls for: then an ample share of it for each slot.
-        let share = (SHARE * queued).div_ceil(queue.slots.max(1));
+        // After a stall more waits than load calls for: then an ample share of it, and all of it if
+        // there is but one slot.
+        let share = queued.saturating_mul(SHARE).div_ceil(queue.slots.max(1).saturating_add(1));
         self.probe_or(queued.min(most).min(needed.max(share)), queued, trigger)
     }
 
     /// The most items of a batch, and how many are reason enough for one.
-    fn sizes(&mut self, now: Duration, queue: &BatchQueue, waited: Duration) -> (usize, usize) {
+    fn sizes(&mut self, now: Duration, queue: &BatchQueue) -> (usize, usize) {
         let most = self.target.get().items;
         let Some(line) = self.cost.line() else {
             self.load.observe(now, queue.arrived, 0.0);
@@ -83,11 +85,13 @@ impl BatchSizer {
         let batch = line.time(most.min(queue.queued) as f64);
         self.load.observe(now, queue.arrived, batch);
         let needed = self.needed(queue.slots).unwrap_or(most);
-        let Some(objective) = &self.objective else { return (most, needed.min(most)) };
-        let waited = seconds(waited);
-        let timely = objective.items_after(line, self.cost.residual(), waited);
+        let (most, needed) = match self.population.share(queue.slots) {
+            Some(share) => (most.min(share), needed.min(share)),
+            None => (most, needed),
+        };
         // Behind, fewer than load calls for would make those that come later even later.
-        let timely = if objective.is_behind(waited) { timely.max(needed) } else { timely };
+        let behind = self.objective.as_ref().is_some_and(|it| it.is_behind(seconds(self.waited)));
+        let timely = self.timely().unwrap_or(usize::MAX).max(if behind { needed } else { 1 });
         let most = most.min(timely);
         (most, needed.min(most))
     }
@@ -104,6 +108,12 @@ impl BatchSizer {
         (linger, BatchTrigger::Linger)
     }
 
+    /// The most items that are answered in time, with an oldest that has waited as this one has.
+    fn timely(&self) -> Option<usize> {
+        let (objective, line) = (self.objective.as_ref()?, self.cost.line()?);
+        Some(objective.items_after(line, self.cost.residual(), seconds(self.waited)))
+    }
+
     fn is_too_heavy(&self, queue: &BatchQueue) -> bool {
         self.weight.max().is_some_and(|max| queue.weight >= max)
     }
@@ -118,7 +128,7 @@ impl BatchSizer {
         let next = Next {
             items,
             target: self.target.get().items,
-            most: max_size,
+            most: max_size.min(self.timely().unwrap_or(usize::MAX)),
             queued,
             doubt: self.doubt,
         };

@@ -15,7 +15,7 @@ pub struct BatchTarget {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BatchBound {
-    /// More would not bring the overhead down to less than was asked for.
+    /// More are not needed to bring the overhead down to what was asked for.
     Overhead,
     /// More would take longer than the latency objective.
     Objective,

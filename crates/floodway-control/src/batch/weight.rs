@@ -8,6 +8,10 @@ const BACK_OFF: f64 = 0.9;
 /// What a batch that came back adds to a learnt maximum.
 const RECOVERY: f64 = 0.01;
 
+/// After so many batches without a refusal, recovery is twice as fast again: the downstream may take
+/// more than it did.
+const CALM: u32 = 32;
+
 /// A learnt maximum is forgotten once it is so many times what batches weigh.
 const IRRELEVANT: f64 = 8.0;
 
@@ -18,8 +22,10 @@ const WEIGHT: f64 = 1.0 / 16.0;
 pub(super) struct Weight {
     configured: Option<u64>,
     learnt: Option<f64>,
-    /// Recovery, halved with every refusal: a downstream with a fixed maximum refuses ever fewer.
+    /// Recovery, halved with every refusal: a downstream with a fixed maximum refuses one in 64 or so.
     recovery: f64,
+    /// Batches since the last refusal, or since recovery became faster.
+    calm: u32,
     /// Weight of an item, on average; 0 before the first batch.
     item: f64,
     /// The heaviest of the last batches.
@@ -28,7 +34,7 @@ pub(super) struct Weight {
 
 impl Weight {
     pub(super) fn new(configured: Option<u64>) -> Self {
-        Self { configured, learnt: None, recovery: RECOVERY, item: 0.0, heaviest: 0.0 }
+        Self { configured, learnt: None, recovery: RECOVERY, calm: 0, item: 0.0, heaviest: 0.0 }
     }
 
     /// The most that a batch may weigh, at least 1.
@@ -53,6 +59,7 @@ impl Weight {
         }
         // Batches that were under way when the first was refused are refused as well.
         self.learnt = Some(self.learnt.map_or(next, |learnt| learnt.min(next)).max(1.0));
+        self.calm = 0;
         self.heaviest = self.heaviest.max(weight as f64);
     }
 
@@ -66,6 +73,11 @@ impl Weight {
         self.heaviest = weight.max(self.heaviest * (1.0 - RECOVERY));
         if let Some(learnt) = &mut self.learnt {
             *learnt *= 1.0 + self.recovery;
+            self.calm += 1;
+            if self.calm >= CALM {
+                self.calm = 0;
+                self.recovery = (self.recovery * 2.0).min(RECOVERY);
+            }
             let irrelevant = match self.configured {
                 Some(configured) => *learnt >= configured as f64,
                 None => *learnt > self.heaviest * IRRELEVANT,

@@ -25,6 +25,7 @@ pub(crate) struct BatchReport<'a> {
     pub(crate) figures: &'a Figures,
     /// What a quick run is compared with.
     pub(crate) quick: &'a Figures,
+    pub(crate) seeds: u64,
 }
 
 /// The goals: the ends of the figures' identifiers, and what is asked.
@@ -74,7 +75,9 @@ impl BatchReport<'_> {
     fn goals(&self, page: &mut String) -> Result {
         let figures = || self.figures.results.iter().filter(|figure| figure.goal.is_some());
         let met = figures().filter(|figure| figure.is_met() == Some(true)).count();
-        writeln!(page, "\n## Goals\n\n{met} of {} are met.\n", figures().count())?;
+        let all = figures().count();
+        let seeds = self.seeds;
+        writeln!(page, "\n## Goals\n\nMeans of {seeds} seeds. {met} of {all} are met.\n")?;
         writeln!(page, "| | goal | met | worst | there |\n|---|--:|--:|--:|---|")?;
         for (name, title) in GOALS {
             let all: Vec<_> = figures().filter(|figure| kind(figure) == name).collect();

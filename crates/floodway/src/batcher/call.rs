@@ -1,13 +1,13 @@
 //! The caller's side of one item.
 
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, task::coop::poll_proceed};
 
 use super::{
     BatchError, BatchRejected,
@@ -47,39 +47,48 @@ impl<T, U, E> Future for Call<T, U, E> {
     type Output = Answer<U, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
+        // A loop over calls that are refused at once has to let others run as well.
+        let budget = ready!(poll_proceed(context));
+        let answer = ready!(self.get_mut().poll_answer(context));
+        budget.made_progress();
+        Poll::Ready(answer)
+    }
+}
+
+impl<T, U, E> Call<T, U, E> {
+    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Answer<U, E>> {
         loop {
-            match std::mem::replace(&mut this.stage, Stage::Over) {
-                Stage::New(item) => match Arc::clone(&this.engine).enter(item) {
-                    Ok(Entered::Seated(seat)) => this.stage = Stage::Seated(seat),
-                    Ok(Entered::Full(item, room)) => this.stage = Stage::Full(item, room),
+            match mem::replace(&mut self.stage, Stage::Over) {
+                Stage::New(item) => match Arc::clone(&self.engine).enter(item) {
+                    Ok(Entered::Seated(seat)) => self.stage = Stage::Seated(seat),
+                    Ok(Entered::Full(item, room)) => self.stage = Stage::Full(item, room),
                     Err(rejected) => return Poll::Ready(Err(BatchError::Rejected(rejected))),
                 },
                 Stage::Full(item, mut room) => match room.as_mut().poll(context) {
                     Poll::Pending => {
-                        this.stage = Stage::Full(item, room);
+                        self.stage = Stage::Full(item, room);
                         return Poll::Pending;
                     }
-                    Poll::Ready(Some(place)) => match Arc::clone(&this.engine).sit(item, place) {
-                        Ok(seat) => this.stage = Stage::Seated(seat),
+                    Poll::Ready(Some(place)) => match Arc::clone(&self.engine).sit(item, place) {
+                        Ok(seat) => self.stage = Stage::Seated(seat),
                         Err(rejected) => {
                             return Poll::Ready(Err(BatchError::Rejected(rejected)));
                         }
                     },
                     Poll::Ready(None) => {
-                        let rejected = this.engine.refuse(BatchRejected::Closed);
+                        let rejected = self.engine.refuse(BatchRejected::Closed);
                         return Poll::Ready(Err(BatchError::Rejected(rejected)));
                     }
                 },
                 Stage::Seated(seat) => {
-                    this.stage = Stage::Seated(seat);
-                    let Stage::Seated(seat) = &this.stage else { unreachable!("it was just set") };
+                    self.stage = Stage::Seated(seat);
+                    let Stage::Seated(seat) = &self.stage else { unreachable!("it was just set") };
                     let answer = seat.poll(context);
-                    if answer.is_pending() && this.engine.is_orphaned() {
-                        Arc::clone(&this.engine).adopt();
+                    if answer.is_pending() && self.engine.is_orphaned() {
+                        Arc::clone(&self.engine).adopt();
                     }
                     let answer = ready!(answer);
-                    this.stage = Stage::Over;
+                    self.stage = Stage::Over;
                     return Poll::Ready(answer);
                 }
                 Stage::Over => panic!("polled after it gave its answer"),

@@ -25,8 +25,8 @@ use super::{
     BatchError, BatchRejected, OnBatchError, QueueFull,
     cells::Cells,
     lane::{self, Batch},
-    queue::{Callers, Entry, Queue, Taken},
-    seat::{Riders, Seat},
+    queue::{Callers, Entry, Order, Queue, Taken},
+    seat::{Left, Riders, Seat},
     shared::Shared,
     watch::Watch,
 };
@@ -54,10 +54,6 @@ pub trait Key: Hash + Eq + Clone + Send + 'static {}
 impl<K: Hash + Eq + Clone + Send + 'static> Key for K {}
 
 type Fun<T, V> = Arc<dyn Fn(&T) -> V + Send + Sync>;
-
-/// How many lines are looked at for one that may go, so that a decision is cheap however many
-/// partitions there are. The lines in front have waited longest.
-const LOOK: usize = 16;
 
 /// Makes an answer for another caller.
 pub(super) type Share<U, E> = fn(&Answer<U, E>) -> Answer<U, E>;
@@ -213,6 +209,20 @@ impl Drop for Place<'_> {
     }
 }
 
+/// A caller whose call ends before it waits.
+struct Unseat<'a, T, U, E> {
+    core: &'a dyn Engine<T, U, E>,
+    seat: &'a Seat<Answer<U, E>>,
+}
+
+impl<T, U, E> Drop for Unseat<'_, T, U, E> {
+    fn drop(&mut self) {
+        if matches!(self.seat.leave(), Left::Queued) {
+            self.core.left();
+        }
+    }
+}
+
 impl<T, U, E, D> Default for After<T, U, E, D> {
     fn default() -> Self {
         Self {
@@ -327,13 +337,16 @@ where
                 if !self.settings.timings && !first {
                     state.seen = self.settings.clock.now();
                 }
-                self.pump(&mut state, None, &mut after);
+                self.pump(&mut state, None, Order::ReadyFirst, &mut after);
             }
         }
         self.purge(&mut state, &mut after);
         drop(state);
+        // What follows panics outside a runtime, and the caller with it.
+        let unseat = Unseat { core: &**self, seat: &seat };
         drop(twin);
         self.act(after);
+        mem::forget(unseat);
         Ok(seat)
     }
 
@@ -353,17 +366,18 @@ where
         &self,
         state: &mut State<T, U, E, K, D>,
         mut permits: Option<Permits>,
+        order: Order,
         after: &mut After<T, U, E, D>,
     ) {
         let slots = self.slots();
         let mut looked = 0;
         // Not within the limit of the limiters: at it, one waits there and hears when it moves.
-        while state.in_flight < self.settings.max_in_flight && looked < LOOK {
+        while state.in_flight < self.settings.max_in_flight {
             // One waits for permits on behalf of all.
             if state.asking && permits.is_none() {
                 break;
             }
-            let Some(line) = state.queue.next(looked) else { break };
+            let Some(line) = state.queue.next(looked, order) else { break };
             let now = state.seen;
             let dispatch = match self.decide(state, line, slots) {
                 BatchDecision::Dispatch(dispatch) => dispatch,
@@ -480,13 +494,14 @@ where
         }
         if state.queue.len() > 0 {
             state.seen = self.settings.clock.now();
-            self.pump(&mut state, None, &mut after);
+            self.pump(&mut state, None, Order::TurnFirst, &mut after);
         }
         after.idle = state.is_idle();
         drop(state);
-        let next = after.launch.pop();
+        // Before anything that may panic: a batch that is dropped gives back what it has.
+        let next = after.launch.pop().map(|launch| Batch::new(Arc::clone(self), launch));
         self.act(after);
-        next.map(|launch| Batch::new(Arc::clone(self), launch))
+        next
     }
 
     /// The downstream refused a batch of `weight`.

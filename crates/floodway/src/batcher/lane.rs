@@ -274,7 +274,8 @@ where
         let failure = &self.core.failure;
         let judge = || {
             if failure.too_large.is_some_and(|too_large| too_large(error)) {
-                let weight = self.weights[part.clone()].iter().sum();
+                let weights = self.weights[part.clone()].iter();
+                let weight = weights.fold(0, |sum: u64, weight| sum.saturating_add(*weight));
                 self.core.too_large(weight);
                 // Smaller parts are what the downstream asked for, and there are at most two calls
                 // an item.

@@ -62,6 +62,19 @@ impl<A> Callers<A> {
     }
 }
 
+/// How many lines are looked at in turn for one that may go, so that a decision is cheap however
+/// many partitions there are. Those in front have waited longest.
+const LOOK: usize = 16;
+
+/// Which lines are looked at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Those that have just come to have enough: nothing else may go, or it would have gone.
+    ReadyFirst,
+    /// Those whose turn it is, because something became free that all want.
+    TurnFirst,
+}
+
 /// All items that wait. Those of one partition form a line.
 pub(super) struct Queue<T, A, K, D> {
     lines: Slab<Line<T, A, K, D>>,
@@ -118,13 +131,27 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
         self.waiting
     }
 
-    /// The line to look at next: one that is ready, or the `n`th whose turn it is.
-    pub(super) fn next(&mut self, n: usize) -> Option<usize> {
+    /// The line to look at next, after `n` others in turn; `None` if it is not worth it any more.
+    pub(super) fn next(&mut self, n: usize, order: Order) -> Option<usize> {
+        match order {
+            Order::ReadyFirst => self.next_ready().or_else(|| self.next_in_turn(n)),
+            Order::TurnFirst => self.next_in_turn(n).or_else(|| self.next_ready()),
+        }
+    }
+
+    fn next_ready(&mut self) -> Option<usize> {
+        // It may have gone since, and another may have come in its place, which does no harm.
         while let Some(ready) = self.ready.pop_front() {
-            // It may have gone since, and another may have come in its place, which does no harm.
             if self.lines.get(ready).is_some_and(|line| !line.items.is_empty()) {
                 return Some(ready);
             }
+        }
+        None
+    }
+
+    fn next_in_turn(&mut self, n: usize) -> Option<usize> {
+        if n >= LOOK {
+            return None;
         }
         while let Some((line, ticket)) = self.turn.get(n).copied() {
             if self.has_turn(line, ticket) {

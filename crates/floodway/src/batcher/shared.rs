@@ -24,9 +24,24 @@ struct Members {
     live: Vec<(Weak<dyn Member>, BatchEstimate)>,
     /// What those have added up that are no more.
     past: BatchEstimate,
+    /// What was exported last. Floating-point sums depend on their order, and a counter that loses its
+    /// last bit looks as if it had begun again.
+    exported: BatchEstimate,
 }
 
 impl Members {
+    fn keep_growing(&mut self, estimate: &mut BatchEstimate) {
+        let exported = &mut self.exported;
+        for (now, last) in [
+            (&mut estimate.overhead_seconds, &mut exported.overhead_seconds),
+            (&mut estimate.work_seconds, &mut exported.work_seconds),
+            (&mut estimate.avoided_seconds, &mut exported.avoided_seconds),
+        ] {
+            *last = last.max(*now);
+            *now = *last;
+        }
+    }
+
     /// The one at `address`, with what it was last seen to have added up.
     fn find(&self, address: *const ()) -> Option<usize> {
         self.live.iter().position(|(member, _)| member.as_ptr().cast() == address)
@@ -98,12 +113,12 @@ impl Source for Shared {
                 }
             }
         }
-        drop(live);
         let of = |number: fn(&BatcherSnapshot) -> usize| snapshots.iter().map(number).sum();
         let (last, others) = snapshots.split_last().unwrap_or((&self.unborn, &[]));
         let mut estimate = last.estimate;
         others.iter().for_each(|other| add(&mut estimate, &other.estimate));
         add(&mut estimate, &past);
+        self.members().keep_growing(&mut estimate);
         let levels = Levels {
             target: last.target,
             estimate,

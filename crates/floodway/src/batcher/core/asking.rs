@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::yield_now;
 
 use super::{After, Core, Key};
-use crate::admission::Permits;
+use crate::{admission::Permits, batcher::queue::Order};
 
 impl<T, U, E, K, D> Core<T, U, E, K, D>
 where
@@ -21,7 +21,7 @@ where
         let mut state = self.lock();
         state.asking = false;
         state.seen = self.settings.clock.now();
-        self.pump(&mut state, Some(permits), &mut after);
+        self.pump(&mut state, Some(permits), Order::TurnFirst, &mut after);
         drop(state);
         self.act(after);
     }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{After, Core, Key, State, nanos};
-use crate::batcher::BatchRejected;
+use crate::batcher::{BatchRejected, queue::Order};
 
 impl<T, U, E, K, D> Core<T, U, E, K, D>
 where
@@ -34,7 +34,7 @@ where
             } else if let Some(at) = state.expires_at {
                 self.look_at(&mut state, at, &mut after);
             }
-            self.pump(&mut state, None, &mut after);
+            self.pump(&mut state, None, Order::TurnFirst, &mut after);
             after.idle = state.is_idle();
         }
         let next = state.look_at;
@@ -63,7 +63,7 @@ where
         let mut state = self.lock();
         state.seen = self.settings.clock.now();
         self.watch_oldest(&mut state, &mut after);
-        self.pump(&mut state, None, &mut after);
+        self.pump(&mut state, None, Order::TurnFirst, &mut after);
         after.idle = state.is_idle();
         drop(state);
         self.act(after);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use floodway::{Batcher, BatchSizing, OnBatchError, Registry, batcher::BatcherBuilder};
+use floodway::{BatchSizing, Batcher, OnBatchError, Registry, batcher::BatcherBuilder};
 
 use super::kit::{MS, Trouble};
 
@@ -32,10 +32,7 @@ fn check_names(describe: impl FnOnce(Builder) -> Builder, names: &[&str]) {
 fn errors_name_the_field_and_the_value() {
     let counts = "is out of range, expected 1 to 4294967295";
     check(|b| b.queue_capacity(0), &format!("queue_capacity: 0 {counts}"));
-    check(
-        |b| b.queue_capacity(4_294_967_296),
-        &format!("queue_capacity: 4294967296 {counts}"),
-    );
+    check(|b| b.queue_capacity(4_294_967_296), &format!("queue_capacity: 4294967296 {counts}"));
     check(|b| b.max_in_flight(0), &format!("max_in_flight: 0 {counts}"));
     let retry = |max_calls| OnBatchError::Retry { max_calls, backoff: MS, when: |_| true };
     let calls = "is out of range, expected 2 to 4294967295";

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use floodway::{Batcher, BatchSizing};
+use floodway::{BatchSizing, Batcher};
 use tokio::time::sleep;
 
 use super::kit::{
@@ -134,7 +134,10 @@ async fn do_not_pile_up_behind_a_batch_that_takes_long() {
 }
 
 /// A batcher whose batches take 100 ms, and how many of them were begun and ended.
-fn slow(abort: bool, bench: &Bench) -> (Batcher<u32, u64, super::kit::Trouble>, [Arc<AtomicUsize>; 2]) {
+fn slow(
+    abort: bool,
+    bench: &Bench,
+) -> (Batcher<u32, u64, super::kit::Trouble>, [Arc<AtomicUsize>; 2]) {
     struct Begun(Arc<AtomicUsize>);
     impl Drop for Begun {
         fn drop(&mut self) {

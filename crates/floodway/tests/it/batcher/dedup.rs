@@ -72,8 +72,7 @@ async fn check_leave(leave: &[usize]) {
     assert_eq!(sent.iter().filter(|item| **item == 5).count(), usize::from(stayed > 0));
     let [left, stayed] = [leave.len(), stayed].map(|n| n as u32);
     let ok = 1 + left + u32::from(stayed > 0);
-    let items =
-        [("ok", ok), ("cancelled", left), ("deduplicated", stayed.saturating_sub(1))];
+    let items = [("ok", ok), ("cancelled", left), ("deduplicated", stayed.saturating_sub(1))];
     check_outcomes(&registry, &items, &[("ok", 2)]);
     settle().await;
     check_idle(&batcher);

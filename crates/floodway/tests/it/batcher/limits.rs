@@ -1,8 +1,6 @@
 //! Batches take permits of limiters.
 
-use floodway::{
-    Acquire, BatchSizing, OnBatchError, Outcome, Priority, Queue,
-};
+use floodway::{Acquire, BatchSizing, OnBatchError, Outcome, Priority, Queue};
 use tokio::time::{Instant, sleep};
 
 use super::kit::{

@@ -206,11 +206,8 @@ fn counters_never_run_backwards_while_batchers_come_and_go() {
     let registry = Registry::new();
     let prepared = Batcher::<u32, u64, Trouble>::builder("test").registry(&registry).prepare();
     let prepared = prepared.unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let work = runtime.spawn(async move {
         for _ in 0..400 {
             let batcher = prepared.batcher(async |items: Vec<u32>| {

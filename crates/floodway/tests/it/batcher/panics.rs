@@ -30,11 +30,7 @@ async fn check_batch(batcher: &Batcher<u32, u64, Trouble>, registry: &floodway::
     check_doubled([1, 2], answers(fine).await);
     settle().await;
     check_idle(batcher);
-    check_outcomes(
-        registry,
-        &[("ok", 2), ("batch_error", 3)],
-        &[("ok", 2), ("panicked", 2)],
-    );
+    check_outcomes(registry, &[("ok", 2), ("batch_error", 3)], &[("ok", 2), ("panicked", 2)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -119,7 +119,9 @@ fn that_are_empty_are_forgotten() {
                 for first in keys.clone().step_by(100) {
                     let calls = (first..first + 100).map(|key| batcher.call(key));
                     let answers = futures::future::join_all(calls).await;
-                    assert!(answers.iter().zip(first..).all(|(a, key)| *a.as_ref().unwrap() == key));
+                    assert!(
+                        answers.iter().zip(first..).all(|(a, key)| *a.as_ref().unwrap() == key)
+                    );
                 }
                 settle().await;
             });

@@ -88,8 +88,13 @@ fn item() -> impl Strategy<Value = Item> {
         1 => Just(How::Panic),
     ];
     let takes = prop_oneof![Just(0_u64), 0..20_u64];
-    (how, takes, 0..4_u8, 0..12_u64)
-        .prop_map(|(how, takes, key, weight)| Item { id: 0, how, takes, key, weight })
+    (how, takes, 0..4_u8, 0..12_u64).prop_map(|(how, takes, key, weight)| Item {
+        id: 0,
+        how,
+        takes,
+        key,
+        weight,
+    })
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -374,8 +379,7 @@ fn check_batches(case: &Case, seen: &Seen, highest: u32) {
         if case.partitioned {
             assert!(batch.iter().all(|item| item.key % 2 == batch[0].key % 2));
         }
-        let of: Vec<_> =
-            batch.iter().map(|item| *first.entry(item.id).or_insert(n)).collect();
+        let of: Vec<_> = batch.iter().map(|item| *first.entry(item.id).or_insert(n)).collect();
         assert!(of.iter().all(|one| *one == of[0]), "mixed: {batch:?}");
         if case.policy == Policy::Retry && case.most.is_none() {
             assert_eq!(batch.len(), seen.batches[of[0]].len());

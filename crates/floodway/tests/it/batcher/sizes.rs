@@ -97,8 +97,7 @@ async fn weights_of_all_the_numbers_there_are_do_not_overflow() {
 async fn items_of_no_weight_are_limited_by_their_number_alone() {
     let downstream = Downstream::gated();
     let (_registry, builder) = builder();
-    let batcher =
-        downstream.doubling(builder.sizing(BatchSizing::Fixed(4)).max_weight(1, |_| 0));
+    let batcher = downstream.doubling(builder.sizing(BatchSizing::Fixed(4)).max_weight(1, |_| 0));
     let calls = calls(&batcher, 0..9).await;
     downstream.let_through(100);
     check_doubled(0..9, answers(calls).await);

@@ -120,9 +120,8 @@ impl Came {
             _ => random / 4 % 12,
         };
         for _ in 0..polls {
-            let poll = std::future::poll_fn(|context| {
-                Poll::Ready(Pin::new(&mut call).poll(context))
-            });
+            let poll =
+                std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut call).poll(context)));
             let poll = poll.await;
             self.polled.fetch_add(1, Ordering::Relaxed);
             match poll {
@@ -280,9 +279,7 @@ fn from_runtimes_that_go_away_leaves_nothing_behind() {
             .unwrap();
         for item in 0..20 {
             let batcher = batcher.clone();
-            drop(goes.spawn(async move {
-                while batcher.call(item).await.is_ok() {}
-            }));
+            drop(goes.spawn(async move { while batcher.call(item).await.is_ok() {} }));
         }
         goes.block_on(async {
             for _ in 0..50 {

@@ -8,8 +8,8 @@ use tokio::{
 };
 
 use super::kit::{
-    Answer, Downstream, MS, Trouble, answers, builder, calls, check_doubled, check_idle, check_outcomes,
-    ends, number, settle, waits, words,
+    Answer, Downstream, MS, Trouble, answers, builder, calls, check_doubled, check_idle,
+    check_outcomes, ends, number, settle, waits, words,
 };
 use crate::support::Bench;
 
