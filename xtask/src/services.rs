@@ -10,16 +10,24 @@ use anyhow::{Result, bail};
 
 use crate::process;
 
-/// A program that tests need, and the Debian packages that have it, best first.
+/// A program that tests need.
 struct Service {
     binary: &'static str,
+    /// The Debian packages that have it, best first.
     packages: &'static [&'static str],
+    /// What the packages start on their own account.
+    daemon: &'static str,
 }
 
 const SERVICES: &[Service] = &[
     // The plain name serves releases of Debian that carry another major version.
-    Service { binary: "postgres", packages: &["postgresql-15", "postgresql"] },
-    Service { binary: "promtool", packages: &["prometheus"] },
+    Service {
+        binary: "postgres",
+        packages: &["postgresql-15", "postgresql"],
+        daemon: "postgresql",
+    },
+    Service { binary: "promtool", packages: &["prometheus"], daemon: "prometheus" },
+    Service { binary: "redis-server", packages: &["redis-server"], daemon: "redis-server" },
 ];
 
 /// Debian keeps each major version's server programs out of `PATH`, in a folder of its own.
@@ -50,6 +58,20 @@ pub(crate) fn install() -> Result<()> {
     for service in missing {
         if find(service.binary).is_none() {
             bail!("{} is still missing after apt-get installed {packages:?}", service.binary);
+        }
+        stop(service)?;
+    }
+    Ok(())
+}
+
+/// Stops what the package has just started, now and at the next boot: tests start servers of their
+/// own, and nobody asked for another one.
+fn stop(service: &Service) -> Result<()> {
+    let daemon = service.daemon;
+    for command in [["service", daemon, "stop"], ["update-rc.d", daemon, "disable"]] {
+        // Where there is no init system, nothing was started and there may be nothing to call.
+        if process::run(as_root()?.args(command)).is_err() {
+            println!("`{}` failed; {daemon} may be running", command.join(" "));
         }
     }
     Ok(())
@@ -86,17 +108,22 @@ fn package(service: &Service) -> Result<&'static str> {
 
 /// `apt-get`, as root and without questions.
 fn apt_get() -> Result<Command> {
-    const QUIET: &str = "DEBIAN_FRONTEND=noninteractive";
+    let mut command = as_root()?;
+    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+    Ok(command)
+}
+
+/// `env`, as root: because sudo drops the environment of its caller.
+fn as_root() -> Result<Command> {
     let is_root = process::output(Command::new("id").arg("-u"))? == "0";
     if !is_root && find("sudo").is_none() {
         bail!("apt-get needs root and there is no sudo; run this as root once");
     }
-    // `env` because sudo drops the environment of its caller.
     let mut command = Command::new(if is_root { "env" } else { "sudo" });
     if !is_root {
         command.arg("env");
     }
-    command.args([QUIET, "apt-get"]).stdin(Stdio::null()).current_dir(Path::new("/"));
+    command.stdin(Stdio::null()).current_dir(Path::new("/"));
     Ok(command)
 }
 

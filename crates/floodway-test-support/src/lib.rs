@@ -6,10 +6,13 @@
 mod binary;
 mod port;
 mod postgres;
+mod process;
 mod prometheus;
+mod redis;
 mod requirement;
 
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use prometheus::{promtool, promtool_check_metrics};
+pub use redis::Redis;
 pub use requirement::required;

@@ -1,7 +1,6 @@
 //! A PostgreSQL server of one test's own.
 
 mod owner;
-mod process;
 
 use std::{
     fs::{self, File},
@@ -12,8 +11,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use self::{owner::Owner, process::Server};
-use crate::{binary, port, requirement};
+use self::owner::Owner;
+use crate::{binary, port, process::Server, requirement};
 
 /// How often a port that was taken in the meantime is replaced by another.
 const ATTEMPTS: u32 = 5;
@@ -93,7 +92,8 @@ impl Postgres {
             let port = port::free_port();
             let command = server_command(programs, &owner, folder.path(), port, settings)?;
             let mut server = Server::spawn(command)?;
-            if server.wait_until_ready(&data_path(folder.path()))? {
+            let data = data_path(folder.path());
+            if server.wait_until(|server| says_ready(server, &data))? {
                 return Ok(Self { server, port, folder });
             }
             let log = read_log(&log_path(folder.path()));
@@ -104,6 +104,18 @@ impl Postgres {
         }
         bail!("{ATTEMPTS} free ports were taken before the server could listen on them");
     }
+}
+
+/// Reads the file by which the server tells its state, as `pg_ctl` does.
+///
+/// A connection would prove less: where another server took the port first, that one answers.
+fn says_ready(server: &Server, data: &Path) -> bool {
+    let Ok(text) = fs::read_to_string(data.join("postmaster.pid")) else {
+        return false;
+    };
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    // Line 1 is the process, line 8 its state.
+    lines.first() == Some(&server.pid().to_string().as_str()) && lines.get(7) == Some(&"ready")
 }
 
 fn data_path(folder: &Path) -> PathBuf {

@@ -8,6 +8,7 @@
 mod arguments;
 mod arm;
 mod database;
+mod inserts;
 mod latency;
 mod load;
 mod orders;

@@ -1,10 +1,10 @@
-//! The orders: their table and the three queries of the service.
+//! The orders: their table and the queries of the service.
 //!
 //! One SQL for SQLite and PostgreSQL: only 64-bit integers, and every aggregate is cast, because
 //! PostgreSQL sums into its own decimal type.
 
 use serde::{Deserialize, Serialize};
-use sqlx::{AnyConnection, Result};
+use sqlx::{AnyConnection, AssertSqlSafe, Result};
 
 /// Few, so that the summary of one aggregates thousands of orders.
 pub(crate) const CUSTOMERS: i64 = 10;
@@ -26,7 +26,7 @@ pub(crate) struct NewOrder {
 }
 
 /// An order as it is stored.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Order {
     pub(crate) id: i64,
     #[serde(flatten)]
@@ -117,6 +117,38 @@ pub(crate) async fn insert(
     .bind(order.unit_price_cents)
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// How many each order has, and so how many parameters it takes in [`insert_all`].
+pub(crate) const COLUMNS: u64 = 6;
+
+/// Stores all orders in one statement, or none.
+pub(crate) async fn insert_all(connection: &mut AnyConnection, orders: &[Order]) -> Result<()> {
+    // Written here because sqlx's builder numbers no parameters for a database it does not know.
+    let row = |first: usize| {
+        let [a, b, c, d, e, f] = std::array::from_fn(|column| first + column);
+        format!("(${a}, ${b}, ${c}, ${d}, ${e}, ${f})")
+    };
+    let columns = COLUMNS as usize;
+    let rows: Vec<_> = (0..orders.len()).map(|index| row(index * columns + 1)).collect();
+    let statement = format!(
+        "INSERT INTO orders (id, customer_id, product_id, month, quantity, unit_price_cents)
+        VALUES {}",
+        rows.join(", ")
+    );
+    // Not kept on the connection: each number of rows would push another statement out.
+    let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
+    for Order { id, order } in orders {
+        query = query
+            .bind(id)
+            .bind(order.customer_id)
+            .bind(order.product_id)
+            .bind(order.month)
+            .bind(order.quantity)
+            .bind(order.unit_price_cents);
+    }
+    query.execute(connection).await?;
     Ok(())
 }
 

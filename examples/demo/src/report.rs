@@ -7,8 +7,12 @@ mod table;
 
 use serde::Serialize;
 
-pub(crate) use self::{figures::Figures, sentences::sentences, table::table};
-use crate::{arm::Arm, load::Measured};
+pub(crate) use self::{
+    figures::Figures,
+    sentences::sentences,
+    table::{inserts_table, table},
+};
+use crate::{arm::Arm, inserts, load::Measured};
 
 /// Names of the phases, in their order.
 pub(crate) const STEADY: &str = "steady";
@@ -29,6 +33,9 @@ pub(crate) struct Report {
     pub(crate) rounds: Vec<Round>,
     /// The median over the rounds.
     pub(crate) goodput_share: Option<f64>,
+    /// Orders from many callers, one by one and together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) inserts: Option<inserts::Comparison>,
 }
 
 /// A short overload of the protected service between two measurements of the capacity.

@@ -15,6 +15,7 @@ use crate::{
     arguments::{Arguments, ROUNDS},
     arm::Arm,
     database::Database,
+    inserts,
     load::{Client, OpenLoop, Phase, closed_loop},
     report::{self, OVERLOAD, OVERLOAD_FACTOR, RECOVERY, Report, STEADY},
     server::Server,
@@ -72,6 +73,14 @@ fn check_writable(path: &Path) -> Result<()> {
         .with_context(|| format!("--json {}: cannot write", path.display()))
 }
 
+/// How to place an order.
+fn example(url: &str) -> String {
+    format!(
+        "curl -X POST {url}/orders -H 'content-type: application/json' -d '{}'",
+        r#"{"customer_id":1,"product_id":2,"month":3,"quantity":4,"unit_price_cents":500}"#,
+    )
+}
+
 struct Demo<'a> {
     arguments: &'a Arguments,
     server: &'a Handle,
@@ -94,6 +103,9 @@ impl Demo<'_> {
         }
         let report = self.compare().await?;
         println!("{}", report::table(&report));
+        if let Some(inserts) = &report.inserts {
+            println!("{}", report::inserts_table(inserts));
+        }
         for sentence in report::sentences(&report) {
             println!("{sentence}");
         }
@@ -113,6 +125,7 @@ impl Demo<'_> {
         println!("GET  {url}/orders/1");
         println!("GET  {url}/customers/1/summary");
         println!("GET  {url}/metrics");
+        println!("{}", example(&url));
         println!("Ctrl-C ends");
         self.stop.requested().await;
         server.stop().await
@@ -141,6 +154,12 @@ impl Demo<'_> {
             }
         }
         self.rounds(&mut report, phases[1]).await?;
+        if !self.stop.is_requested() {
+            let duration = self.arguments.durations().inserts;
+            eprintln!("inserts from {} callers", inserts::CALLERS);
+            report.inserts =
+                inserts::compare(self.database, self.server, duration, self.stop).await?;
+        }
         Ok(report)
     }
 

@@ -2,19 +2,21 @@
 
 mod access;
 mod answer;
+mod inserts;
 mod routes;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
 use axum::{Router, serve::ListenerExt};
-use floodway::{Limiter, PoolLimiter, Queue};
+use floodway::{BuildError, Limiter, PoolLimiter, Queue};
 use floodway_pool::SqlxPool;
 use floodway_tower::{LimiterLayer, http};
-use sqlx::AnyPool;
+use sqlx::{Any, AnyPool};
 use tokio::{net::TcpListener, runtime::Handle, sync::oneshot, task::JoinHandle, time::timeout};
 
-use self::{access::Access, routes::Service};
+use self::routes::Service;
+pub(crate) use self::{access::Access, inserts::batcher};
 use crate::{arm::Arm, database::POOL_SIZE};
 
 /// One round of the pool: enough to keep it busy between bursts, and so few that their turn comes
@@ -50,7 +52,10 @@ impl Server {
             let listener = TcpListener::from_std(listener)?;
             let address = listener.local_addr()?;
             let api = match arm {
-                Arm::Plain => routes::api(Service::new(Access::Plain(pool.clone()), last_order)),
+                Arm::Plain => {
+                    let access = Arc::new(Access::Plain(pool.clone()));
+                    routes::api(Service::new(access, None, last_order))
+                }
                 Arm::Protected => protected(pool.clone(), last_order)?,
             };
             let router = api.merge(metrics);
@@ -94,15 +99,24 @@ impl Server {
     }
 }
 
+/// Connections for who is admitted, and room for a few who wait.
+pub(crate) fn connections(pool: AnyPool) -> Result<PoolLimiter<SqlxPool<Any>>, BuildError> {
+    PoolLimiter::builder("orders-db", SqlxPool::new(pool)).reserved(1).build()
+}
+
 /// All that it takes: a limiter at the pool, and one under the same ceiling at the door, so that
-/// what the pool cannot serve is refused before it has cost anything.
+/// what the pool cannot serve is refused before it has cost anything. Orders that are placed at the
+/// same time go together: since somebody at the door waits for each batch, batches need no more
+/// connections than the door has let in.
 fn protected(pool: AnyPool, last_order: i64) -> Result<Router> {
-    let connections = PoolLimiter::builder("orders-db", SqlxPool::new(pool)).reserved(1).build()?;
+    let connections = connections(pool)?;
     let requests = Limiter::builder("orders-http")
         .queue(Queue::fifo().capacity(QUEUE_CAPACITY).max_wait(MAX_WAIT))
         .ceiling(connections.ceiling())
         .build()?;
-    let service = Service::new(Access::Protected(connections), last_order);
+    let access = Arc::new(Access::Protected(connections));
+    let inserts = batcher(Arc::clone(&access))?;
+    let service = Service::new(access, Some(inserts), last_order);
     let layer = LimiterLayer::new(requests)
         .classify(http::HttpStatus::default())
         .respond(http::service_unavailable);

@@ -273,6 +273,9 @@ where
     /// Builds the batcher around `function`, which is given the items of a batch and gives one
     /// result for each, in the same order, or an error for the batch as a whole.
     ///
+    /// Where the downstream can undo one item and go on with the others, a result for each is better
+    /// than an error for all of them that has to be [bisected](OnBatchError::Bisect).
+    ///
     /// # Errors
     ///
     /// [`BuildError`] names the first field that cannot be used and its value.

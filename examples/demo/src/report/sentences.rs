@@ -3,7 +3,7 @@
 use super::{Figures, Phases, Report};
 use crate::latency;
 
-/// Four sentences; fewer if not everything was measured.
+/// Five sentences; fewer if not everything was measured.
 pub(crate) fn sentences(report: &Report) -> Vec<String> {
     let (plain, protected) = (&report.arms.plain, &report.arms.protected);
     let mut sentences = Vec::new();
@@ -49,6 +49,13 @@ pub(crate) fn sentences(report: &Report) -> Vec<String> {
             "In short overloads between two measurements of the capacity, the protected service answered {} of it (median {:.0} %).",
             shares.collect::<Vec<_>>().join(", "),
             100.0 * median,
+        ));
+    }
+    if let Some(inserts) = &report.inserts {
+        sentences.push(format!(
+            "{} callers stored {:.1} times as many orders per second through the batcher.",
+            inserts.callers,
+            inserts.batched.rows_per_s / inserts.unbatched.rows_per_s,
         ));
     }
     sentences

@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 
 use super::{Figures, Report};
-use crate::latency;
+use crate::{inserts::Comparison, latency};
 
 /// What a line shows of the figures of one phase.
 type Show = fn(&Figures) -> String;
@@ -45,6 +45,29 @@ pub(crate) fn table(report: &Report) -> String {
                 number(protected),
             ]);
         }
+    }
+    table.to_string()
+}
+
+/// Inserts one by one beside those that go together.
+pub(crate) fn inserts_table(inserts: &Comparison) -> String {
+    let Comparison { callers, unbatched, batched } = inserts;
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_header(["inserts", "", "unbatched", "batched"]);
+    let lines = [
+        ("stored", rate(unbatched.rows_per_s), rate(batched.rows_per_s)),
+        ("p50", latency::shown(Some(unbatched.p50_s)), latency::shown(Some(batched.p50_s))),
+        ("p99", latency::shown(Some(unbatched.p99_s)), latency::shown(Some(batched.p99_s))),
+    ];
+    let mut title = format!("{callers} callers");
+    for (name, unbatched, batched) in lines {
+        let number = |text| Cell::new(text).set_alignment(CellAlignment::Right);
+        table.add_row([
+            Cell::new(std::mem::take(&mut title)),
+            Cell::new(name),
+            number(unbatched),
+            number(batched),
+        ]);
     }
     table.to_string()
 }

@@ -17,20 +17,20 @@ use crate::database::ACQUIRE_TIMEOUT;
 const DEADLINE: Duration = ACQUIRE_TIMEOUT;
 
 #[derive(Debug)]
-pub(super) enum Access {
+pub(crate) enum Access {
     Plain(AnyPool),
     Protected(PoolLimiter<SqlxPool<Any>>),
 }
 
 /// A connection, until it is dropped.
-pub(super) enum Connection {
+pub(crate) enum Connection {
     Plain(PoolConnection<Any>),
     Protected(Pooled<SqlxPool<Any>>),
 }
 
 /// Why there is no connection.
 #[derive(Debug)]
-pub(super) enum NoConnection {
+pub(crate) enum NoConnection {
     /// Floodway refused before the pool was asked.
     Rejected(Rejected),
     /// The pool let the request down.
@@ -39,7 +39,7 @@ pub(super) enum NoConnection {
 }
 
 impl Access {
-    pub(super) async fn connection(&self) -> Result<Connection, NoConnection> {
+    pub(crate) async fn connection(&self) -> Result<Connection, NoConnection> {
         match self {
             Self::Plain(pool) => Ok(Connection::Plain(pool.acquire().await?)),
             Self::Protected(limiter) => {

@@ -30,7 +30,7 @@ pub(super) enum Refusal {
     },
     Rejected(Rejected),
     PoolTimeout,
-    Failed(sqlx::Error),
+    Failed(String),
 }
 
 impl IntoResponse for Refusal {
@@ -56,9 +56,9 @@ impl IntoResponse for Refusal {
                     "message": "pool timeout: no connection became free in time",
                 }),
             ),
-            Self::Failed(error) => (
+            Self::Failed(message) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
-                json!({ "error": "failed", "message": error.to_string() }),
+                json!({ "error": "failed", "message": message }),
             ),
         };
         (status, Json(body)).into_response()
@@ -91,8 +91,14 @@ impl From<PathRejection> for Refusal {
     }
 }
 
+impl From<&sqlx::Error> for Refusal {
+    fn from(error: &sqlx::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
 impl From<sqlx::Error> for Refusal {
     fn from(error: sqlx::Error) -> Self {
-        Self::Failed(error)
+        (&error).into()
     }
 }

@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::{
     access::{Access, Connection, NoConnection},
     answer::Refusal,
+    inserts::{self, InsertError, Inserts},
 };
 use crate::orders::{self, CUSTOMERS, MONTHS, NewOrder, Order, PRODUCTS, Summary};
 
@@ -30,7 +31,9 @@ const POOL_TIMEOUTS: &str = "demo_pool_timeouts_total";
 /// What all handlers share.
 #[derive(Debug)]
 pub(super) struct Service {
-    access: Access,
+    access: Arc<Access>,
+    /// `None` in the plain service, where each order is a statement of its own.
+    inserts: Option<Inserts>,
     /// Ids are given out here, because databases spell self-numbering columns differently.
     last_order: AtomicI64,
 }
@@ -57,8 +60,7 @@ async fn create(
     let Json(order) = order?;
     validate(&order)?;
     let id = service.last_order.fetch_add(1, Ordering::Relaxed) + 1;
-    let mut connection = service.connection().await?;
-    orders::insert(&mut connection, id, &order).await?;
+    service.insert(Order { id, order }).await?;
     Ok((StatusCode::CREATED, Json(Created { id })))
 }
 
@@ -97,7 +99,7 @@ fn validate(order: &NewOrder) -> Result<(), Refusal> {
 }
 
 impl Service {
-    pub(super) fn new(access: Access, last_order: i64) -> Arc<Self> {
+    pub(super) fn new(access: Arc<Access>, inserts: Option<Inserts>, last_order: i64) -> Arc<Self> {
         metrics::describe_counter!(
             POOL_TIMEOUTS,
             "Requests to which the pool gave no connection in time."
@@ -105,18 +107,34 @@ impl Service {
         // Zero is a number too: a counter that appears with its first event hides that event from
         // rates.
         metrics::counter!(POOL_TIMEOUTS).increment(0);
-        Arc::new(Self { access, last_order: AtomicI64::new(last_order) })
+        Arc::new(Self { access, inserts, last_order: AtomicI64::new(last_order) })
+    }
+
+    async fn insert(&self, order: Order) -> Result<(), Refusal> {
+        let Some(inserts) = &self.inserts else {
+            let mut connection = self.connection().await?;
+            return Ok(orders::insert(&mut connection, order.id, &order.order).await?);
+        };
+        inserts.call(order).await.map_err(|error| match inserts::reason(&error) {
+            Some(InsertError::NoConnection(error)) => no_connection(error),
+            Some(InsertError::Failed(error)) => error.into(),
+            None => Refusal::Failed(error.to_string()),
+        })
     }
 
     async fn connection(&self) -> Result<Connection, Refusal> {
-        self.access.connection().await.map_err(|error| match error {
-            NoConnection::Rejected(rejected) => Refusal::Rejected(rejected),
-            NoConnection::Timeout => {
-                // The application's own metrics stand on the same page as Floodway's.
-                metrics::counter!(POOL_TIMEOUTS).increment(1);
-                Refusal::PoolTimeout
-            }
-            NoConnection::Failed(error) => Refusal::Failed(error),
-        })
+        self.access.connection().await.map_err(|error| no_connection(&error))
+    }
+}
+
+fn no_connection(error: &NoConnection) -> Refusal {
+    match error {
+        NoConnection::Rejected(rejected) => Refusal::Rejected(*rejected),
+        NoConnection::Timeout => {
+            // The application's own metrics stand on the same page as Floodway's.
+            metrics::counter!(POOL_TIMEOUTS).increment(1);
+            Refusal::PoolTimeout
+        }
+        NoConnection::Failed(error) => error.into(),
     }
 }

@@ -18,7 +18,8 @@ fn check_measurement(more: &[&str]) {
     assert!(output.status.success(), "{}", stderr(&output));
 
     let said = stdout(&output);
-    for part in ["steady", "overload", "recovery", "protected", "times its capacity"] {
+    for part in ["steady", "overload", "recovery", "protected", "times its capacity", "64 callers"]
+    {
         assert!(said.contains(part), "{part:?} is not in:\n{said}");
     }
     assert!(!stderr(&output).contains('\u{1b}'), "control sequences without a terminal");
@@ -34,6 +35,13 @@ fn check_measurement(more: &[&str]) {
     let rounds = report["rounds"].as_array().expect("an array");
     assert_eq!(rounds.len(), 3);
     assert!(report["goodput_share"].as_f64().expect("a number") > 0.0);
+    assert_eq!(report["inserts"]["callers"], 64);
+    for way in ["unbatched", "batched"] {
+        for name in ["rows_per_s", "p50_s", "p99_s"] {
+            let figure = report["inserts"][way][name].as_f64().expect(name);
+            assert!(figure > 0.0, "{way} {name} {figure}");
+        }
+    }
     let overload = &report["arms"]["protected"]["overload"];
     assert_eq!(overload["pool_timeouts"], 0);
     assert_eq!(report["arms"]["plain"]["overload"]["rejected"], serde_json::json!({}));

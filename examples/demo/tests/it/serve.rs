@@ -68,6 +68,7 @@ fn every_route_answers_and_names_what_is_wrong() {
         &[
             r#"floodway_limiter_limit{limiter="orders-http"} 7"#,
             "orders-db",
+            r#"floodway_batcher_items_total{batcher="orders",outcome="ok"} 1"#,
             "demo_pool_timeouts_total 0",
         ],
     );

@@ -1,8 +1,6 @@
-//! The server's process: waiting until it serves, and stopping it.
+//! A server's process: waiting until it serves, and stopping it.
 
 use std::{
-    fs,
-    path::Path,
     process::{Child, Command},
     thread,
     time::Duration,
@@ -20,41 +18,30 @@ const LOOKS_UNTIL_STOPPED: u32 = 250;
 
 /// A server process, stopped and reaped on drop.
 #[derive(Debug)]
-pub(super) struct Server(Child);
+pub(crate) struct Server(Child);
 
 impl Server {
-    pub(super) fn spawn(mut command: Command) -> Result<Self> {
-        command.spawn().map(Self).context("cannot start postgres")
+    pub(crate) fn spawn(mut command: Command) -> Result<Self> {
+        let child = command.spawn();
+        child.map(Self).with_context(|| format!("cannot start {}", command.get_program().display()))
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.0.id()
     }
 
-    /// Whether the server accepts connections, rather than having ended or taken too long.
-    pub(super) fn wait_until_ready(&mut self, data: &Path) -> Result<bool> {
+    /// Whether the server came to be `ready`, rather than having ended or taken too long.
+    pub(crate) fn wait_until(&mut self, ready: impl Fn(&Self) -> bool) -> Result<bool> {
         for _ in 0..LOOKS_UNTIL_READY {
-            if self.0.try_wait().context("cannot look at postgres")?.is_some() {
+            if self.0.try_wait().context("cannot look at the server's process")?.is_some() {
                 return Ok(false);
             }
-            if self.says_ready(data) {
+            if ready(self) {
                 return Ok(true);
             }
             pause();
         }
         Ok(false)
-    }
-
-    /// Reads the file by which the server tells its state, as `pg_ctl` does.
-    ///
-    /// A connection would prove less: where another server took the port first, that one answers.
-    fn says_ready(&self, data: &Path) -> bool {
-        let Ok(text) = fs::read_to_string(data.join("postmaster.pid")) else {
-            return false;
-        };
-        let lines: Vec<_> = text.lines().map(str::trim).collect();
-        // Line 1 is the process, line 8 its state.
-        lines.first() == Some(&self.pid().to_string().as_str()) && lines.get(7) == Some(&"ready")
     }
 
     fn stopped_in_time(&mut self) -> bool {
