@@ -8,8 +8,8 @@ use tokio::{
 };
 
 use super::kit::{
-    Downstream, MS, Trouble, answers, builder, calls, check_doubled, check_idle, ends, number,
-    settle, waits,
+    Downstream, MS, Trouble, answers, builder, calls, check_doubled, check_idle, doubled, ends,
+    number, settle, waits,
 };
 use crate::support::{Bench, ms};
 
@@ -112,6 +112,25 @@ async fn a_partition_that_is_full_waits_for_none_of_many_that_are_not() {
     assert_eq!(began.elapsed(), Duration::ZERO);
     check_doubled((0..200).map(|key| key * 10), answers(early).await);
     assert!(began.elapsed() >= 100 * MS && began.elapsed() <= 101 * MS, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_is_still_full_waits_for_none_of_many_that_are_not() {
+    let (_registry, builder) = builder();
+    let builder = builder.sizing(BatchSizing::Fixed(3)).max_linger(100 * MS);
+    let batcher = builder
+        .partition_by(|item| item / 100)
+        .build(async |items: Vec<u32>| {
+            sleep(MS).await;
+            doubled(&items)
+        })
+        .unwrap();
+    let early = calls(&batcher, (0..50).map(|key| key * 100)).await;
+    let began = Instant::now();
+    // Ten batches, one after the other.
+    check_doubled(50_000..50_030, answers(calls(&batcher, 50_000..50_030).await).await);
+    assert!(began.elapsed() <= 20 * MS, "{:?}", began.elapsed());
+    check_doubled((0..50).map(|key| key * 100), answers(early).await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -81,5 +81,8 @@ fn memory_is_flat_with_times() {
 
 #[test]
 fn memory_is_flat_with_keys_that_are_always_new() {
+    // Four lines at a time, which end and begin in the same places.
+    check("partitions", |b| build(b.partition_by(|item| *item)));
     check("keys", |b| build(b.dedup_by(|item| *item)));
+    check("both", |b| build(b.partition_by(|item| item / 2).dedup_by(|item| *item)));
 }
