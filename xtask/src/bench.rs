@@ -8,12 +8,12 @@ use crate::process;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Which suite: `limiter`, `fan-out`.
+    /// Which suite: `limiter`, `fan-out`, `batching`.
     suite: String,
     /// Also write the results here, as JSON.
     #[arg(long, value_name = "PATH")]
     json: Option<PathBuf>,
-    /// Only this part of the suite, such as `identity` of `fan-out`.
+    /// Only this part of the suite, such as `identity` of `fan-out` or `postgres` of `batching`.
     #[arg(long, value_name = "PART")]
     only: Option<String>,
     /// Short runs that show whether the suite works, not what it measures.

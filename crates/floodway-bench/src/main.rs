@@ -33,6 +33,9 @@ enum Suite {
     Limiter,
     /// Fan-outs beside `buffer_unordered`, futures-buffered, `JoinSet`, rayon and chunks by hand.
     FanOut,
+    /// The batcher beside calls without it, the best fixed setting and the batchers of others:
+    /// PostgreSQL, Redis, SQLite and a downstream of known costs.
+    Batching,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -44,6 +47,7 @@ fn main() -> anyhow::Result<()> {
             suite::limiter::run(effort)?
         }
         Suite::FanOut => suite::fan_out::run(effort, arguments.only.as_deref())?,
+        Suite::Batching => suite::batching::run(effort, arguments.only.as_deref())?,
     };
     report.print();
     match &arguments.json {

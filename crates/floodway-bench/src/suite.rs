@@ -1,4 +1,5 @@
 //! One module per suite.
 
+pub(crate) mod batching;
 pub(crate) mod fan_out;
 pub(crate) mod limiter;

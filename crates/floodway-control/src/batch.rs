@@ -102,6 +102,7 @@ const KEPT: usize = 8;
 ///         arrived: sent + 10_000,
 ///         partitions: 1,
 ///         in_flight: 0,
+///         unanswered: 0,
 ///         slots: 1,
 ///     };
 ///     let BatchDecision::Dispatch(dispatch) = sizer.decide(now, &queue) else { continue };
@@ -181,6 +182,7 @@ impl BatchSizer {
             arrived: 0,
             partitions: 1,
             in_flight: 0,
+            unanswered: 0,
             slots: 1,
         };
         Ok(Self {
@@ -232,7 +234,6 @@ impl BatchSizer {
         weight: u64,
     ) -> BatchRun {
         self.dispatched += 1;
-        self.population.dispatched(items);
         let target = self.target.get().items;
         let role = if dispatch.probe { self.role } else { Role::Regular };
         self.observed.dispatched(role);
@@ -256,7 +257,6 @@ impl BatchSizer {
         if run.items == 0 {
             return;
         }
-        self.population.answered(run.items);
         let items = run.items as f64;
         let time = seconds(now.saturating_sub(run.started));
         self.weight.add(items, run.weight);

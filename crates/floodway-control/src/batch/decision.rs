@@ -17,6 +17,9 @@ pub struct BatchQueue {
     pub partitions: usize,
     /// Batches that run.
     pub in_flight: usize,
+    /// Items that were sent, in all partitions, and whose callers have no answer yet. Not those of a
+    /// batch that runs still but has given its answers: its callers may wait again already.
+    pub unanswered: usize,
     /// Batches that may run at once.
     pub slots: usize,
 }

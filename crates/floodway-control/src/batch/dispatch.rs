@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     BatchDecision, BatchQueue, BatchSizer, BatchSizing, BatchTrigger, Dispatch,
     cost::{duration, seconds},
+    population,
     probing::{Next, Role},
 };
 
@@ -73,7 +74,7 @@ impl BatchSizer {
         // callers come back, a slot's share of all items leaves none of them waiting for good.
         let slots = queue.slots.max(1);
         let ample = queued.saturating_mul(SHARE).div_ceil(slots.saturating_add(1));
-        let share = self.population.items(queue).div_ceil(slots).max(ample);
+        let share = population::items(queue).div_ceil(slots).max(ample);
         self.probe_or(queued.min(most).min(needed.max(share)), queued, trigger)
     }
 

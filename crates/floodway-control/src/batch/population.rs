@@ -16,44 +16,33 @@ const STEADY: usize = 32;
 /// them than are a slot's share leaves another slot empty, and nobody else will come.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Population {
-    /// Items on their way; too many after batches that failed, until nothing is on its way.
-    in_flight: usize,
     last: [usize; LAST],
     decisions: usize,
 }
 
+/// The items that wait or are on their way.
+pub(super) fn items(queue: &BatchQueue) -> usize {
+    queue.unanswered.saturating_add(queue.queued)
+}
+
 impl Population {
     pub(super) fn observe(&mut self, queue: &BatchQueue) {
-        if queue.in_flight == 0 {
-            self.in_flight = 0;
-        }
         if queue.partitions > 1 {
             // What waits in the others is not known.
             self.decisions = 0;
             return;
         }
-        self.last[self.decisions % LAST] = self.in_flight.saturating_add(queue.queued);
+        self.last[self.decisions % LAST] = items(queue);
         self.decisions += 1;
     }
 
-    /// The items that wait or are on their way.
-    pub(super) fn items(&self, queue: &BatchQueue) -> usize {
-        self.in_flight.saturating_add(queue.queued)
-    }
-
-    pub(super) fn dispatched(&mut self, items: usize) {
-        self.in_flight = self.in_flight.saturating_add(items);
-    }
-
-    pub(super) fn answered(&mut self, items: usize) {
-        self.in_flight = self.in_flight.saturating_sub(items);
-    }
-
     /// A slot's share of the items, if it is always about the same number.
+    ///
+    /// Half of the time is enough: callers who have their answers take a moment to come back, and
+    /// a decision meanwhile finds some of them away. Nobody finds more than there are.
     pub(super) fn share(&self, slots: usize) -> Option<usize> {
         let most = self.last.iter().copied().max().unwrap_or(0);
-        let least = self.last.iter().copied().min().unwrap_or(0);
-        (self.decisions >= LAST && most - least <= most / STEADY)
-            .then(|| most.div_ceil(slots.max(1)).max(1))
+        let all = self.last.iter().filter(|items| **items >= most - most / STEADY).count();
+        (self.decisions >= LAST && all >= LAST / 2).then(|| most.div_ceil(slots.max(1)).max(1))
     }
 }

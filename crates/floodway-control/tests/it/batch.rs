@@ -77,6 +77,7 @@ fn queue(now: Duration, queued: usize) -> BatchQueue {
         arrived: queued as u64,
         partitions: 1,
         in_flight: 0,
+        unanswered: 0,
         slots: 1,
     }
 }
@@ -633,7 +634,7 @@ proptest! {
             while queued > 0 && running.len() < slots {
                 let queue = BatchQueue {
                     queued, weight: queued as u64, oldest, arrived, partitions: 1,
-                    in_flight: running.len(), slots,
+                    in_flight: running.len(), unanswered: 0, slots,
                 };
                 match sizer.decide(now, &queue) {
                     BatchDecision::Dispatch(dispatch) => {

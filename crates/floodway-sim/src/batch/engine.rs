@@ -98,6 +98,12 @@ struct Running {
     run: Option<BatchRun>,
 }
 
+impl Running {
+    const fn items(&self) -> usize {
+        self.items.1 - self.items.0
+    }
+}
+
 /// What happens next.
 enum Event {
     Answer,
@@ -240,6 +246,7 @@ impl<'a> Engine<'a> {
                 arrived: self.arrivals.len() as u64,
                 partitions: 1,
                 in_flight: self.ends.len(),
+                unanswered: self.running.iter().flatten().map(Running::items).sum(),
                 slots: self.setting.slots,
             };
             let newest = Duration::from_nanos(self.arrivals[self.arrivals.len() - 1]);

@@ -129,6 +129,9 @@ pub(super) struct Core<T, U, E, K, D> {
     state: Mutex<State<T, U, E, K, D>>,
     /// Callers who left the queue since the last look at who is still there.
     gone: AtomicUsize,
+    /// Items that were sent and have no answer yet. Whoever is answered finds itself not among them:
+    /// it is woken after it was taken off.
+    unanswered: AtomicUsize,
     /// Whoever was to send what waits is no more; the next caller that is polled does it.
     orphaned: AtomicBool,
     /// Told when nothing waits or runs.
@@ -284,6 +287,7 @@ where
             room,
             state,
             gone: AtomicUsize::new(0),
+            unanswered: AtomicUsize::new(0),
             orphaned: AtomicBool::new(false),
             idle: Notify::new(),
             watch: Arc::new(Notify::new()),
@@ -409,6 +413,7 @@ where
             }
             let items = taken.entries.len();
             state.in_flight += 1;
+            self.unanswered.fetch_add(items, Ordering::Relaxed);
             state.batches += 1;
             state.sent += items as u64;
             let run =
@@ -436,6 +441,7 @@ where
             arrived: state.arrived,
             partitions: state.queue.partitions(),
             in_flight: state.in_flight,
+            unanswered: self.unanswered.load(Ordering::Relaxed),
             slots,
         };
         state.sizer.decide(now, &queue)

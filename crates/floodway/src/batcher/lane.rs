@@ -61,6 +61,8 @@ pub(super) struct Batch<T, U, E, K, D> {
     riders: Option<Arc<Riders>>,
     span: Span,
     started: u64,
+    /// Items that count as unanswered.
+    unanswered: usize,
     /// The slot was given back.
     over: bool,
 }
@@ -125,6 +127,7 @@ where
             riders,
             span,
             started: now,
+            unanswered: n,
             over: false,
         };
         for entry in taken.entries {
@@ -215,6 +218,7 @@ where
         }
         // Before the answers, so that who has one finds it counted and the permits back.
         self.count(&tally);
+        self.core.answered(mem::take(&mut self.unanswered));
         self.deliver();
         (telling, ended)
     }
@@ -382,6 +386,7 @@ impl<T, U, E, K, D> Drop for Batch<T, U, E, K, D> {
         if self.over {
             return;
         }
+        self.core.answered(mem::take(&mut self.unanswered));
         self.deliver();
         let callers: Vec<_> = self.callers.iter_mut().filter_map(Option::take).collect();
         if !callers.is_empty() {

@@ -143,6 +143,7 @@ mod tests {
                 arrived: queued as u64,
                 partitions: 1,
                 in_flight: 1,
+                unanswered: 1,
                 slots: 16,
             };
             rule.decide(now, &queue, queue.oldest)

@@ -13,6 +13,12 @@ impl<T, U, E, K, D> Core<T, U, E, K, D> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// So many items that were sent are answered now, or never will be.
+    pub(in crate::batcher) fn answered(&self, items: usize) {
+        // Relaxed: the lock under which the next item comes orders it before that.
+        self.unanswered.fetch_sub(items, Ordering::Relaxed);
+    }
+
     /// A batch was dropped with its task: whoever is polled next goes on.
     pub(in crate::batcher) fn lose(&self) {
         let mut state = self.lock();
