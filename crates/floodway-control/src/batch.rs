@@ -77,8 +77,8 @@ const KEPT: usize = 8;
 /// just before it are a pair, in which the slowness of the downstream cancels out. The last 96 pairs
 /// say what α ÷ β is, or those since it changed. Every other batch is a probe at first, until pairs
 /// agree or there are 24; then one in 16 where size limits batches, and one in 64 where load does.
-/// They have a 64th of the items, and what remains of the batch follows at once. Together with
-/// comparisons with half the size they cost 1 % of the time. Where sizes have a meaning,
+/// They have one item, or one in 256, and what remains of the batch follows at once. Together with
+/// comparisons with half the size they cost about 0.5 % of the time. Where sizes have a meaning,
 /// [`BatchConfig::probing`] turns them off; then batches that happen to differ are the pairs, and
 /// α tends to come out too small, as a slow downstream gets large batches.
 ///

@@ -69,9 +69,11 @@ impl BatchSizer {
             let until = queue.oldest.saturating_add(patience);
             return BatchDecision::Wait { items: needed, until };
         };
-        // After a stall more waits than load calls for: then an ample share of it, and all of it if
-        // there is but one slot.
-        let share = queued.saturating_mul(SHARE).div_ceil(queue.slots.max(1).saturating_add(1));
+        // More may wait than load calls for. After a stall, an ample share of that goes; and where
+        // callers come back, a slot's share of all items leaves none of them waiting for good.
+        let slots = queue.slots.max(1);
+        let ample = queued.saturating_mul(SHARE).div_ceil(slots.saturating_add(1));
+        let share = self.population.items(queue).div_ceil(slots).max(ample);
         self.probe_or(queued.min(most).min(needed.max(share)), queued, trigger)
     }
 

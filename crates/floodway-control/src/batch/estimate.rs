@@ -87,3 +87,13 @@ impl BatchBound {
         self as usize
     }
 }
+
+impl BatchEstimate {
+    /// The part of the time of all recorded batches that was overhead, 0 to 1; `None` while nothing is
+    /// known.
+    #[must_use]
+    pub fn overhead_share(&self) -> Option<f64> {
+        let time = self.overhead_seconds + self.work_seconds;
+        (time > 0.0 && self.overhead.is_some()).then(|| self.overhead_seconds / time)
+    }
+}

@@ -21,6 +21,9 @@ const STEP: f64 = 0.5;
 const BACK_OFF: f64 = 0.9;
 const RECOVERY: f64 = 1.01;
 
+/// A cap that is none any more.
+const UNBOUNDED: f64 = 1e7;
+
 /// The part of the objective after which an item has waited for too long.
 const BEHIND: f64 = 0.25;
 
@@ -34,13 +37,21 @@ pub(super) struct Objective {
     allowed: f64,
     /// Cap after a violation.
     cap: f64,
+    /// The time of the last batch over what was left for it, 0 if its items had waited too long.
+    late: f64,
     /// Seconds that the oldest item of a batch has waited, on average.
     waited: f64,
 }
 
 impl Objective {
     pub(super) fn new(objective: Duration) -> Self {
-        Self { objective: seconds(objective), allowed: START, cap: f64::INFINITY, waited: 0.0 }
+        Self {
+            objective: seconds(objective),
+            allowed: START,
+            cap: f64::INFINITY,
+            late: 0.0,
+            waited: 0.0,
+        }
     }
 
     /// Takes a batch: its residual, and whether its oldest item, which had `waited`, was answered
@@ -60,15 +71,16 @@ impl Objective {
             self.allowed = self.allowed.clamp(1.0, 50.0);
         }
         // Not if the queue is the reason.
-        let violated = waited + time > self.objective && !self.is_behind(waited);
-        self.cap = if violated {
-            (items * BACK_OFF).max(1.0)
-        } else if self.cap.is_finite() {
-            let cap = self.cap * RECOVERY;
-            if cap > 1e7 { f64::INFINITY } else { cap }
-        } else {
-            self.cap
-        };
+        let late = time / (self.objective - waited);
+        let late = if self.is_behind(waited) { 0.0 } else { late };
+        if late > 1.0 {
+            // Twice in a row, it is no outlier.
+            let by = late.min(self.late).max(1.0);
+            self.cap = (items / by * BACK_OFF).max(1.0);
+        } else if self.cap < UNBOUNDED {
+            self.cap *= RECOVERY;
+        }
+        self.late = late;
     }
 
     /// The largest batch whose items are answered in time, of which the oldest has waited as long as

@@ -36,6 +36,11 @@ impl Population {
         self.decisions += 1;
     }
 
+    /// The items that wait or are on their way.
+    pub(super) fn items(&self, queue: &BatchQueue) -> usize {
+        self.in_flight.saturating_add(queue.queued)
+    }
+
     pub(super) fn dispatched(&mut self, items: usize) {
         self.in_flight = self.in_flight.saturating_add(items);
     }

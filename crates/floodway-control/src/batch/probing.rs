@@ -20,7 +20,7 @@ const AFTER_CHANGE: u32 = 8;
 const SELDOM: u32 = 1_023;
 
 /// A probe has one part of so many of the items.
-const PART: usize = 64;
+const PART: usize = 256;
 
 /// Items of a probe where batches have one.
 const UPWARD: usize = 4;

@@ -16,7 +16,7 @@ use crate::{BuildError, Clock, Instrumentation, Limiter, Outcome, Priority, admi
 /// Items that may wait, unless told otherwise.
 const DEFAULT_CAPACITY: usize = 10_000;
 /// Batches that may run at once where no limiter says it.
-const DEFAULT_IN_FLIGHT: usize = 2;
+const DEFAULT_IN_FLIGHT: usize = 4;
 /// The longest wait that can be asked for, in seconds: a day.
 const LONGEST_WAIT: f64 = 86_400.0;
 
@@ -127,7 +127,7 @@ impl<T, U, E, K, D> BatcherBuilder<T, U, E, K, D> {
     }
 
     /// How many batches may run at once; by default as many as the [limiter](Self::limiter) allows,
-    /// or two without one: the next batch is taken while one runs.
+    /// or four without one.
     ///
     /// Few is good: what waits while they run goes together in the next one.
     pub fn max_in_flight(mut self, batches: usize) -> Self {
@@ -272,6 +272,9 @@ where
 {
     /// Builds the batcher around `function`, which is given the items of a batch and gives one
     /// result for each, in the same order, or an error for the batch as a whole.
+    ///
+    /// Where the downstream can undo one item and go on with the others, a result for each is better
+    /// than an error for all of them that has to be [bisected](OnBatchError::Bisect).
     ///
     /// # Errors
     ///

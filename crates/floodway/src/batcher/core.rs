@@ -142,6 +142,9 @@ struct State<T, U, E, K, D> {
     in_flight: usize,
     /// Items that have arrived so far.
     arrived: u64,
+    /// Batches that went so far, and their items.
+    batches: u64,
+    sent: u64,
     /// The last reading of the clock.
     seen: u64,
     /// Somebody waits for permits.
@@ -261,6 +264,8 @@ where
             queue: Queue::new(),
             in_flight: 0,
             arrived: 0,
+            batches: 0,
+            sent: 0,
             seen: 0,
             asking: false,
             closed: false,
@@ -402,8 +407,10 @@ where
                 permits = Some(admitted);
                 continue;
             }
-            state.in_flight += 1;
             let items = taken.entries.len();
+            state.in_flight += 1;
+            state.batches += 1;
+            state.sent += items as u64;
             let run =
                 state.sizer.dispatched(Duration::from_nanos(now), dispatch, items, taken.weight);
             after.room +=

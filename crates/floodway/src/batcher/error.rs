@@ -9,10 +9,12 @@ use crate::{Panic, Rejected};
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchError<E> {
-    /// The batch function said so of this item, or failed when it had this one alone.
+    /// The batch function said so of this item, or failed when it had this one alone, as after
+    /// [`Bisect`](super::OnBatchError::Bisect).
     #[error("the item failed")]
     Item(#[source] E),
-    /// The batch function failed for a batch of several items; each of them has this error. What
+    /// The batch function failed for a batch of several items; each of them has this error, and
+    /// so have those that [`Bisect`](super::OnBatchError::Bisect) had no calls left to tell apart. What
     /// became of them downstream depends on the downstream.
     #[error("the batch of the item failed")]
     Batch(#[source] Arc<E>),
@@ -35,6 +37,18 @@ pub enum BatchError<E> {
     /// and [`abort_abandoned`](super::BatcherBuilder::abort_abandoned) was asked for.
     #[error("the batch of the item was aborted")]
     Aborted,
+}
+
+impl<E> BatchError<E> {
+    /// What the batch function said, of the item or of its batch; `None` if it said nothing.
+    #[must_use]
+    pub fn error(&self) -> Option<&E> {
+        match self {
+            Self::Item(error) => Some(error),
+            Self::Batch(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 /// Why an item was refused before it was sent.

@@ -101,6 +101,8 @@ pub(super) struct Line<T, A, K, D> {
     next: u64,
     /// What it queued up with.
     ticket: u64,
+    /// Whether it is among the ready ones.
+    ready: bool,
     /// How many items are worth another decision.
     pub(super) worth_asking: usize,
 }
@@ -142,8 +144,11 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
     fn next_ready(&mut self) -> Option<usize> {
         // It may have gone since, and another may have come in its place, which does no harm.
         while let Some(ready) = self.ready.pop_front() {
-            if self.lines.get(ready).is_some_and(|line| !line.items.is_empty()) {
-                return Some(ready);
+            if let Some(line) = self.lines.get_mut(ready) {
+                line.ready = false;
+                if !line.items.is_empty() {
+                    return Some(ready);
+                }
             }
         }
         None
@@ -182,14 +187,26 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
     /// Whether the item that was just pushed calls for a decision on its line; if it does, the line
     /// is looked at before it is its turn.
     pub(super) fn is_worth_asking(&mut self, at: usize, max_weight: u64) -> bool {
-        let line = &self.lines[at];
+        let line = &mut self.lines[at];
         let last = line.items.back().map_or(0, |(_, last)| last.weight);
         let heavy = line.weight >= max_weight;
         let was_heavy = line.weight.saturating_sub(last) >= max_weight;
-        if line.items.len() == line.worth_asking.max(1) || heavy && !was_heavy {
+        let reached = line.items.len() == line.worth_asking.max(1) || heavy && !was_heavy;
+        let worth_asking = line.items.len() >= line.worth_asking || line.items.len() == 1 || heavy;
+        if reached && !line.ready {
+            line.ready = true;
             self.ready.push_back(at);
+            self.forget_ended();
         }
-        line.items.len() >= line.worth_asking || line.items.len() == 1 || heavy
+        worth_asking
+    }
+
+    /// Lines that were served in turn are forgotten here now and then.
+    fn forget_ended(&mut self) {
+        if self.ready.len() > 2 * self.lines.len() + 64 {
+            let Self { lines, ready, .. } = self;
+            ready.retain(|line| lines.get(*line).is_some_and(|line| line.ready));
+        }
     }
 
     pub(super) fn line(&self, line: usize) -> &Line<T, A, K, D> {
@@ -342,8 +359,7 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
             }
         }
         self.items -= out.len();
-        let Self { lines, ready, .. } = self;
-        ready.retain(|line| lines.get(*line).is_some_and(|line| !line.items.is_empty()));
+        self.forget_ended();
         out
     }
 
@@ -380,6 +396,7 @@ impl<T, A, K, D> Line<T, A, K, D> {
             twins: HashMap::new(),
             next: 0,
             ticket: 0,
+            ready: false,
             worth_asking: 0,
         }
     }

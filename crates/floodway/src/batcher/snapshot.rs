@@ -14,6 +14,11 @@ pub struct BatcherSnapshot {
     /// [`max_weight`](super::BatcherBuilder::max_weight): the configured maximum, or less if the
     /// downstream said that a batch was too large.
     pub max_weight: Option<u64>,
+    /// Batches that were sent, and the items in them. Parts of a batch that was divided and further
+    /// attempts are not counted.
+    pub batches: u64,
+    /// As [`batches`](Self::batches): the quotient is how large batches were on average.
+    pub items: u64,
     /// Items that wait.
     pub queued: usize,
     /// Callers that may wait.
@@ -33,6 +38,8 @@ impl BatcherSnapshot {
             target: sizer.target(),
             estimate: sizer.estimate(),
             max_weight: sizer.max_weight(),
+            batches: 0,
+            items: 0,
             queued: 0,
             queue_capacity: 0,
             in_flight: 0,

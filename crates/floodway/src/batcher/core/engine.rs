@@ -159,6 +159,8 @@ where
         let in_flight_limit = self.slots();
         let state = self.lock();
         BatcherSnapshot {
+            batches: state.batches,
+            items: state.sent,
             queued: state.queue.len(),
             queue_capacity: self.settings.capacity,
             in_flight: state.in_flight,
