@@ -8,9 +8,10 @@ use clap::Parser;
 /// Many callers issue a command each, one by one and through a batcher, and the table says what it
 /// made of them.
 ///
-/// The commands are SET, GET and INCR in turn, on one connection that all callers share. Each caller
-/// waits for its answer before it has the next command, as a request handler does. A run ends when
-/// all commands have their answer or the time is up.
+/// The commands are SET, GET and INCR in turn, on one connection that all callers share, with a
+/// batcher and without: so the library sends much at once either way, and what a batcher saves is what
+/// the library does for each command. Each caller waits for its answer before it has the next command,
+/// as a request handler does. A run ends when all commands have their answer or the time is up.
 #[derive(Debug, Parser)]
 // Negative numbers are wrong values, not unknown options.
 #[command(name = "floodway-batch-redis", version, allow_negative_numbers = true, after_long_help = DEFINITIONS)]
@@ -22,7 +23,7 @@ pub(crate) struct Arguments {
     pub(crate) redis_url: Option<String>,
 
     /// Pipelines on their way at once; few is good, because what waits goes together
-    #[arg(long, value_name = "BATCHES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, value_name = "BATCHES", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) in_flight: u32,
 
     /// Callers at the same time

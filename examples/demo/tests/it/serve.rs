@@ -54,6 +54,7 @@ fn every_route_answers_and_names_what_is_wrong() {
     check(&get(address, "/customers/1/summary"), 200, &["\"months\"", "\"top_products\""]);
 
     check(&post(address, r#"{"customer_id":"#), 400, &["\"malformed\""]);
+    check(&post(address, r#"{"customer_id":1}"#), 400, &["missing field", "product_id"]);
     let without_number = order.replace('4', r#""four""#);
     check(&post(address, &without_number), 400, &["quantity", "four"]);
     let too_many = order.replace('4', "4000");
