@@ -3,6 +3,7 @@
 mod change;
 mod config;
 mod cost;
+mod crowd;
 mod decision;
 mod dispatch;
 mod estimate;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use self::{
     change::Change,
     cost::{Cost, duration, seconds},
+    crowd::Crowd,
     estimate::Bounds,
     level::Level,
     load::Load,
@@ -139,6 +141,7 @@ pub struct BatchSizer {
     probing: Probing,
     load: Load,
     population: Population,
+    crowd: Crowd,
     objective: Option<Objective>,
     observed: Observed,
     weight: Weight,
@@ -195,6 +198,7 @@ impl BatchSizer {
             probing: Probing::new(),
             load: Load::default(),
             population: Population::default(),
+            crowd: Crowd::new(),
             objective: config.latency_objective.map(Objective::new),
             observed: Observed::default(),
             weight: Weight::new(config.max_weight),
@@ -247,6 +251,8 @@ impl BatchSizer {
             full: items >= target,
             slots: self.queue.slots,
             in_flight: self.queue.in_flight,
+            used: self.crowd.slots(self.queue.slots),
+            all: self.closed(),
             number: self.dispatched,
         }
     }
@@ -261,6 +267,15 @@ impl BatchSizer {
         let time = seconds(now.saturating_sub(run.started));
         self.weight.add(items, run.weight);
         self.learn_level(items, time, &run);
+        self.crowd.add(&crowd::Batch {
+            items,
+            used: run.used,
+            slots: run.slots,
+            all: run.all,
+            ratio: self.cost.line().map(|line| line.ratio),
+            log_time: time.ln(),
+            role: run.role,
+        });
         self.learn_pair(Done {
             started: run.started,
             ended: now,

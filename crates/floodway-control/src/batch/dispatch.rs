@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    BatchDecision, BatchQueue, BatchSizer, BatchSizing, BatchTrigger, Dispatch,
+    BatchDecision, BatchQueue, BatchSizer, BatchSizing, BatchTrigger, Dispatch, MANY,
     cost::{duration, seconds},
     population,
     probing::{Next, Role},
@@ -12,6 +12,9 @@ use super::{
 /// How long an item waits for others at most, if nobody said: Kafka's default since
 /// [4.0](https://github.com/apache/kafka/pull/18080).
 const LINGER: Duration = Duration::from_millis(5);
+
+/// One part of so many of a slot's share may be missing.
+const NEARLY: usize = 16;
 
 /// The part of the time of a batch that is worth waiting for company.
 const PATIENCE: f64 = 0.5;
@@ -49,15 +52,29 @@ impl BatchSizer {
     pub(super) fn decide_adaptive(&mut self, now: Duration, queue: &BatchQueue) -> BatchDecision {
         let queued = queue.queued.max(1);
         let waited = now.saturating_sub(queue.oldest);
-        let (most, needed) = self.sizes(now, queue);
+        let all = self.population.steady();
+        let closed = self.closed().is_some();
+        // Where callers come back, more batches at a time are not always better.
+        let slots = if closed { self.crowd.slots(queue.slots) } else { queue.slots.max(1) };
+        let share = all.map(|all| all.div_ceil(slots));
+        let (most, needed) = self.sizes(now, queue, slots, share);
         let half = self
             .cost
             .line()
             .map_or(Duration::MAX, |line| duration(line.time(queued as f64) * PATIENCE));
         let linger = self.config.max_linger.unwrap_or(LINGER).min(half);
         let (patience, late) = self.patience(linger, queued);
+        // They come back within microseconds; who does not is not waited for.
+        // More than fit always wait in a queue that is full, and nobody has to be waited for.
+        let enough = share.filter(|share| closed && *share <= most).unwrap_or(1);
+        let enough = enough - enough / NEARLY;
         let trigger = if let Some(trigger) = self.rest.take() {
             trigger
+        } else if closed && queue.in_flight >= slots {
+            return BatchDecision::Wait { items: usize::MAX, until: now + LINGER };
+        } else if queued < enough && waited < patience {
+            let until = queue.oldest.saturating_add(patience);
+            return BatchDecision::Wait { items: enough, until };
         } else if queue.in_flight == 0 {
             BatchTrigger::Idle
         } else if self.is_too_heavy(queue) {
@@ -72,14 +89,25 @@ impl BatchSizer {
         };
         // More may wait than load calls for. After a stall, an ample share of that goes; and where
         // callers come back, a slot's share of all items leaves none of them waiting for good.
-        let slots = queue.slots.max(1);
         let ample = queued.saturating_mul(SHARE).div_ceil(slots.saturating_add(1));
         let share = population::items(queue).div_ceil(slots).max(ample);
         self.probe_or(queued.min(most).min(needed.max(share)), queued, trigger)
     }
 
+    /// The items of all callers, where they come back with another when they have their answer.
+    pub(super) fn closed(&self) -> Option<usize> {
+        let fit = self.target.get().items.saturating_mul(self.queue.slots);
+        self.population.closed(fit)
+    }
+
     /// The most items of a batch, and how many are reason enough for one.
-    fn sizes(&mut self, now: Duration, queue: &BatchQueue) -> (usize, usize) {
+    fn sizes(
+        &mut self,
+        now: Duration,
+        queue: &BatchQueue,
+        slots: usize,
+        share: Option<usize>,
+    ) -> (usize, usize) {
         let most = self.target.get().items;
         let Some(line) = self.cost.line() else {
             self.load.observe(now, queue.arrived, 0.0);
@@ -87,8 +115,8 @@ impl BatchSizer {
         };
         let batch = line.time(most.min(queue.queued) as f64);
         self.load.observe(now, queue.arrived, batch);
-        let needed = self.needed(queue.slots).unwrap_or(most);
-        let (most, needed) = match self.population.share(queue.slots) {
+        let needed = self.needed(slots).unwrap_or(most);
+        let (most, needed) = match share {
             Some(share) => (most.min(share), needed.min(share)),
             None => (most, needed),
         };
@@ -133,6 +161,7 @@ impl BatchSizer {
             target: self.target.get().items,
             most: max_size.min(self.timely().unwrap_or(usize::MAX)),
             queued,
+            rare: self.ratio.pairs() >= MANY && self.closed().is_some(),
             doubt: self.doubt,
         };
         let probe = if !self.config.probing {

@@ -10,6 +10,11 @@ const LAST: usize = 16;
 /// A number of items varies by at most one part of so many of it to count as the same.
 const STEADY: usize = 32;
 
+/// Decisions after which it is no accident: with few items, and in a queue that is full, it is often
+/// the same number for a while.
+const SURE: u32 = 16;
+const FEW: usize = 8;
+
 /// The items that wait or are on their way.
 ///
 /// Callers who wait for their answers before they come back are always as many. Waiting for more of
@@ -18,6 +23,9 @@ const STEADY: usize = 32;
 pub(super) struct Population {
     last: [usize; LAST],
     decisions: usize,
+    /// Decisions in a row with about the same number.
+    steady: u32,
+    was: usize,
 }
 
 /// The items that wait or are on their way.
@@ -29,20 +37,32 @@ impl Population {
     pub(super) fn observe(&mut self, queue: &BatchQueue) {
         if queue.partitions > 1 {
             // What waits in the others is not known.
-            self.decisions = 0;
+            *self = Self::default();
             return;
         }
         self.last[self.decisions % LAST] = items(queue);
         self.decisions += 1;
+        let now = self.steady().unwrap_or(0);
+        let same = now > 0 && now.abs_diff(self.was) <= self.was / STEADY;
+        self.steady = if same { self.steady.saturating_add(1) } else { 0 };
+        if !same {
+            self.was = now;
+        }
     }
 
-    /// A slot's share of the items, if it is always about the same number.
+    /// The items of all callers who come back, if there is hardly a doubt that they do; and not more
+    /// than `fit` into all slots, as in a queue that is full.
+    pub(super) fn closed(&self, fit: usize) -> Option<usize> {
+        self.steady().filter(|all| self.steady >= SURE && (FEW..=fit).contains(all))
+    }
+
+    /// The items of all callers, if it is always about the same number.
     ///
     /// Half of the time is enough: callers who have their answers take a moment to come back, and
     /// a decision meanwhile finds some of them away. Nobody finds more than there are.
-    pub(super) fn share(&self, slots: usize) -> Option<usize> {
+    pub(super) fn steady(&self) -> Option<usize> {
         let most = self.last.iter().copied().max().unwrap_or(0);
         let all = self.last.iter().filter(|items| **items >= most - most / STEADY).count();
-        (self.decisions >= LAST && all >= LAST / 2).then(|| most.div_ceil(slots.max(1)).max(1))
+        (self.decisions >= LAST && all >= LAST / 2).then_some(most)
     }
 }

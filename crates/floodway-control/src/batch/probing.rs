@@ -6,9 +6,11 @@
 const WARM_UP: u32 = 24;
 
 /// Regular batches between probes: where the size is what limits batches, where they are smaller
-/// than it allows, and while a change of costs is likely.
+/// than it allows, where callers come back and all slots are busy, so that the rest of a probe's batch
+/// waits for the time of another, and while a change of costs is likely.
 const USUAL: u32 = 15;
 const SPARE: u32 = 63;
+const RARE: u32 = 255;
 const DOUBT: u32 = 3;
 
 /// Probes after a change.
@@ -91,6 +93,8 @@ impl Probing {
             self.upward
         } else if next.doubt {
             DOUBT
+        } else if next.rare {
+            RARE
         } else if !next.is_limited_by_size() {
             SPARE
         } else {
@@ -126,6 +130,8 @@ pub(super) struct Next {
     pub(super) most: usize,
     /// Items that wait.
     pub(super) queued: usize,
+    /// Whether it is always the same callers who come back, and much is known of them.
+    pub(super) rare: bool,
     /// Whether the next probes decide if the cost has changed.
     pub(super) doubt: bool,
 }

@@ -21,6 +21,9 @@ pub struct BatchRun {
     /// Slots, and other batches in flight, when it went.
     pub(super) slots: usize,
     pub(super) in_flight: usize,
+    /// Batches that could run at a time, and the items of all callers if they come back.
+    pub(super) used: usize,
+    pub(super) all: Option<usize>,
     /// Counts batches.
     pub(super) number: u64,
 }

@@ -8,9 +8,10 @@ const BACK_OFF: f64 = 0.9;
 /// What a batch that came back adds to a learnt maximum.
 const RECOVERY: f64 = 0.01;
 
-/// After so many batches without a refusal, recovery is twice as fast again: the downstream may take
-/// more than it did.
-const CALM: u32 = 32;
+/// After so many batches without a refusal, and after each few more, recovery is twice as fast again:
+/// the downstream may take more than it did.
+const CALM: u32 = 640;
+const CALMER: u32 = 32;
 
 /// A learnt maximum is forgotten once it is so many times what batches weigh.
 const IRRELEVANT: f64 = 8.0;
@@ -22,7 +23,8 @@ const WEIGHT: f64 = 1.0 / 16.0;
 pub(super) struct Weight {
     configured: Option<u64>,
     learnt: Option<f64>,
-    /// Recovery, halved with every refusal: a downstream with a fixed maximum refuses one in 64 or so.
+    /// Recovery, halved with every refusal: a downstream with a fixed maximum refuses one in
+    /// some hundreds.
     recovery: f64,
     /// Batches since the last refusal, or since recovery became faster.
     calm: u32,
@@ -75,7 +77,7 @@ impl Weight {
             *learnt *= 1.0 + self.recovery;
             self.calm += 1;
             if self.calm >= CALM {
-                self.calm = 0;
+                self.calm = CALM - CALMER;
                 self.recovery = (self.recovery * 2.0).min(RECOVERY);
             }
             let irrelevant = match self.configured {

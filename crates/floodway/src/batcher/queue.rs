@@ -86,8 +86,9 @@ pub(super) struct Queue<T, A, K, D> {
     ticket: u64,
     /// Lines that have items.
     waiting: usize,
-    /// Lines that came to have enough for another decision, before their turn.
-    ready: VecDeque<usize>,
+    /// Lines that came to have enough for another decision, before their turn; with tickets, as in
+    /// `turn`.
+    ready: VecDeque<(usize, u64)>,
     items: usize,
 }
 
@@ -142,13 +143,10 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
     }
 
     fn next_ready(&mut self) -> Option<usize> {
-        // It may have gone since, and another may have come in its place, which does no harm.
-        while let Some(ready) = self.ready.pop_front() {
-            if let Some(line) = self.lines.get_mut(ready) {
-                line.ready = false;
-                if !line.items.is_empty() {
-                    return Some(ready);
-                }
+        while let Some((line, ticket)) = self.ready.pop_front() {
+            if self.has_turn(line, ticket) {
+                self.lines[line].ready = false;
+                return Some(line);
             }
         }
         None
@@ -175,6 +173,7 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
     fn queue_up(&mut self, line: usize) {
         self.ticket += 1;
         self.lines[line].ticket = self.ticket;
+        self.lines[line].ready = false;
         self.turn.push_back((line, self.ticket));
         // Lines that were served out of turn leave a ticket behind each time.
         if self.turn.len() > 2 * self.waiting + 64 {
@@ -187,25 +186,33 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
     /// Whether the item that was just pushed calls for a decision on its line; if it does, the line
     /// is looked at before it is its turn.
     pub(super) fn is_worth_asking(&mut self, at: usize, max_weight: u64) -> bool {
-        let line = &mut self.lines[at];
+        let line = &self.lines[at];
         let last = line.items.back().map_or(0, |(_, last)| last.weight);
         let heavy = line.weight >= max_weight;
         let was_heavy = line.weight.saturating_sub(last) >= max_weight;
         let reached = line.items.len() == line.worth_asking.max(1) || heavy && !was_heavy;
         let worth_asking = line.items.len() >= line.worth_asking || line.items.len() == 1 || heavy;
-        if reached && !line.ready {
-            line.ready = true;
-            self.ready.push_back(at);
-            self.forget_ended();
+        if reached {
+            self.get_ready(at);
         }
         worth_asking
     }
 
+    fn get_ready(&mut self, at: usize) {
+        let line = &mut self.lines[at];
+        if !line.ready {
+            line.ready = true;
+            self.ready.push_back((at, line.ticket));
+            self.forget_served();
+        }
+    }
+
     /// Lines that were served in turn are forgotten here now and then.
-    fn forget_ended(&mut self) {
-        if self.ready.len() > 2 * self.lines.len() + 64 {
-            let Self { lines, ready, .. } = self;
-            ready.retain(|line| lines.get(*line).is_some_and(|line| line.ready));
+    fn forget_served(&mut self) {
+        if self.ready.len() > 2 * self.waiting + 64 {
+            let ready = mem::take(&mut self.ready);
+            self.ready =
+                ready.into_iter().filter(|(line, ticket)| self.has_turn(*line, *ticket)).collect();
         }
     }
 
@@ -299,6 +306,8 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
             self.end(line);
         } else {
             self.queue_up(line);
+            // It may have enough for another batch, behind many that have not.
+            self.get_ready(line);
         }
         taken
     }
@@ -359,7 +368,7 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
             }
         }
         self.items -= out.len();
-        self.forget_ended();
+        self.forget_served();
         out
     }
 

@@ -167,7 +167,7 @@ async fn what_was_too_large_once_is_tried_again() {
     assert!((10..30).contains(&learnt), "{learnt}");
     refused.store(0, Ordering::Relaxed);
     most.store(1_000, Ordering::Relaxed);
-    load(&batcher, 200, 60).await;
+    load(&batcher, 200, 120).await;
     let unlearnt = batcher.snapshot().max_weight;
     assert!(unlearnt.is_none_or(|max| max > 2 * learnt), "{unlearnt:?} of {learnt}");
     assert_eq!(refused.load(Ordering::Relaxed), 0);
