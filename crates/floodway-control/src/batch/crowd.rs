@@ -5,7 +5,7 @@ use super::probing::Role;
 // All constants: docs/decisions/0011-batch-sizes.md.
 
 /// Batches in a slot from one trial to the next, at first and at most. Doubles with each that failed.
-const SOON: u32 = 32;
+const SOON: u32 = 16;
 const SELDOM: u32 = 1_024;
 
 /// Batches in a slot that a trial looks at, after one that still ran beside those before it.
