@@ -81,7 +81,6 @@ impl Crowd {
         let Some(all) = all else {
             // Nothing is known of arrivals that do not depend on answers.
             self.trial = None;
-            self.count = 0;
             return;
         };
         let share = all as f64 / used as f64;

@@ -56,7 +56,7 @@ impl BatchSizer {
         let closed = self.closed().is_some();
         // Where callers come back, more batches at a time are not always better.
         let slots = if closed { self.crowd.slots(queue.slots) } else { queue.slots.max(1) };
-        let share = all.map(|all| all.div_ceil(slots));
+        let share = self.closed().or(all).map(|all| all.div_ceil(slots));
         let (most, needed) = self.sizes(now, queue, slots, share);
         let half = self
             .cost

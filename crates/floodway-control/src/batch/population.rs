@@ -15,6 +15,10 @@ const STEADY: usize = 32;
 const SURE: u32 = 16;
 const FEW: usize = 8;
 
+/// Decisions without a steady number after which it is over: callers take a moment to come back, and
+/// there are decisions meanwhile.
+const HOLDS: u32 = 256;
+
 /// The items that wait or are on their way.
 ///
 /// Callers who wait for their answers before they come back are always as many. Waiting for more of
@@ -26,6 +30,9 @@ pub(super) struct Population {
     /// Decisions in a row with about the same number.
     steady: u32,
     was: usize,
+    /// Decisions for which what was known of callers still holds, and what that was.
+    holds: u32,
+    callers: usize,
 }
 
 /// The items that wait or are on their way.
@@ -48,12 +55,18 @@ impl Population {
         if !same {
             self.was = now;
         }
+        if self.steady >= SURE {
+            self.callers = now;
+            self.holds = HOLDS;
+        } else {
+            self.holds = self.holds.saturating_sub(1);
+        }
     }
 
     /// The items of all callers who come back, if there is hardly a doubt that they do; and not more
     /// than `fit` into all slots, as in a queue that is full.
     pub(super) fn closed(&self, fit: usize) -> Option<usize> {
-        self.steady().filter(|all| self.steady >= SURE && (FEW..=fit).contains(all))
+        (self.holds > 0 && (FEW..=fit).contains(&self.callers)).then_some(self.callers)
     }
 
     /// The items of all callers, if it is always about the same number.
