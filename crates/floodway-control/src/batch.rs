@@ -73,14 +73,15 @@ const KEPT: usize = 8;
 /// flight, or if as many items wait as load calls for: batches of that size leave three tenths of the
 /// idle time of the slots idle. Otherwise it waits for half the time that a batch takes, or for the
 /// linger, if that is less. Where the same callers come back with one item after the other, a slot's
-/// share of them is enough.
+/// share of them is enough, nearly all of that is waited for, and fewer batches at a time are tried: N
+/// items are then answered in the time of one batch, so the quickest batches are the best.
 ///
 /// **α and β are measured**, by batches of another size: *probes*. A probe and the regular batches
 /// just before it are a pair, in which the slowness of the downstream cancels out. The last 96 pairs
 /// say what α ÷ β is, or those since it changed. Every other batch is a probe at first, until pairs
-/// agree or there are 24; then one in 16 where size limits batches, and one in 64 where load does.
-/// They have one item, or one in 256, and what remains of the batch follows at once. Together with
-/// comparisons with half the size they cost about 0.5 % of the time. Where sizes have a meaning,
+/// agree or there are 24; then one in 16 where size limits batches, one in 64 where load does, and one
+/// in 256 where the same callers come back. They have one item, or one in 256, and what remains of the
+/// batch follows at once, if a slot is free. Together with comparisons with half the size they cost about 0.5 % of the time. Where sizes have a meaning,
 /// [`BatchConfig::probing`] turns them off; then batches that happen to differ are the pairs, and
 /// α tends to come out too small, as a slow downstream gets large batches.
 ///

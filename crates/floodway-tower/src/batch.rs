@@ -37,6 +37,9 @@ use tower_service::Service;
 /// # }
 /// ```
 ///
+/// A boxed error ([`BoxError`](crate::BoxError)) is not an error itself, and so [`BatchError`] of it is
+/// none: where the inner stack has one, `map_err` it into a type of your own below this layer.
+///
 /// Services made by one layer have queues of their own and count under one name. Clones of a service
 /// share its queue: their requests go together.
 pub struct BatchLayer<T, U, E> {
@@ -91,7 +94,8 @@ impl<T, U, E> fmt::Debug for BatchLayer<T, U, E> {
 /// A [`Batcher`] as a service. Made by [`BatchLayer`], or of any batcher.
 ///
 /// It is always ready: what is bounded is the batcher's queue, and a call waits for room in it or is
-/// refused, as the batcher was told.
+/// refused, as the batcher was told. Its future is that of [`Batcher::call`], which says what happens
+/// when it is dropped, or polled outside a runtime.
 pub struct Batched<T, U, E> {
     batcher: Batcher<T, U, E>,
 }

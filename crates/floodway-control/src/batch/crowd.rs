@@ -89,6 +89,8 @@ impl Crowd {
             return;
         }
         match &mut self.trial {
+            // The limit has fallen meanwhile.
+            Some(trial) if trial.slots > slots => self.trial = None,
             Some(trial) if trial.slots == used => {
                 if trial.skip > 0 {
                     trial.skip -= 1;

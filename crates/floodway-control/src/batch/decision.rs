@@ -11,7 +11,8 @@ pub struct BatchQueue {
     pub weight: u64,
     /// When the oldest of them arrived.
     pub oldest: Duration,
-    /// Items that have arrived so far, in all partitions, those that were sent included.
+    /// Items that have arrived so far, in all partitions, those that were sent included; not those that
+    /// join an item that waits.
     pub arrived: u64,
     /// Partitions that have something waiting, this one included.
     pub partitions: usize,
@@ -55,7 +56,7 @@ pub struct Dispatch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BatchTrigger {
-    /// Nothing was in flight.
+    /// Nothing was in flight, or nothing was to be waited for.
     Idle,
     /// As many items waited as were needed.
     Size,

@@ -13,6 +13,10 @@ use super::{
 /// [4.0](https://github.com/apache/kafka/pull/18080).
 const LINGER: Duration = Duration::from_millis(5);
 
+/// How long a batch may be on its way before others go beside it after all, where fewer at a time are
+/// quicker.
+const HANGS: Duration = Duration::from_secs(1);
+
 /// One part of so many of a slot's share may be missing.
 const NEARLY: usize = 16;
 
@@ -70,8 +74,10 @@ impl BatchSizer {
         let enough = enough - enough / NEARLY;
         let trigger = if let Some(trigger) = self.rest.take() {
             trigger
-        } else if closed && queue.in_flight >= slots {
-            return BatchDecision::Wait { items: usize::MAX, until: now + LINGER };
+        } else if closed && queue.in_flight >= slots && waited < HANGS {
+            // The batch that comes back asks again; the hour is for one that never does.
+            let until = queue.oldest.saturating_add(HANGS);
+            return BatchDecision::Wait { items: usize::MAX, until };
         } else if queued < enough && waited < patience {
             let until = queue.oldest.saturating_add(patience);
             return BatchDecision::Wait { items: enough, until };
@@ -175,7 +181,9 @@ impl BatchSizer {
         };
         let Some((size, role)) = probe else { return dispatch(items, trigger) };
         self.role = role;
-        self.rest = (size < items).then_some(trigger);
+        // Of several partitions, another may be the next to be asked for.
+        let rest = size < items && self.queue.partitions == 1;
+        self.rest = rest.then_some(trigger);
         let trigger = BatchTrigger::Probe;
         BatchDecision::Dispatch(Dispatch { items: size, trigger, probe: true })
     }

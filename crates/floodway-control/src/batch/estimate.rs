@@ -19,8 +19,8 @@ pub enum BatchBound {
     Overhead,
     /// More would take longer than the latency objective.
     Objective,
-    /// Load does not call for more: with batches of this size three in ten slots stay free. Never
-    /// binds a [`BatchTarget`], as a batch has more items if more of them wait.
+    /// Load does not call for more: with batches of this size three tenths of the time that the items
+    /// leave idle stay idle. Never binds a [`BatchTarget`], as a batch has more items if more of them wait.
     Load,
     /// More would be too heavy.
     Weight,
@@ -50,7 +50,8 @@ pub struct BatchEstimate {
     /// What the same items would have cost in overhead as batches of one, beyond what they did
     /// cost, in seconds.
     pub avoided_seconds: f64,
-    /// How far the time of a batch is from what the model says, as a typical share of it.
+    /// How far the time of a batch is from what the model says, as the mean absolute logarithm of their
+    /// quotient: 0.3 is typically a third off. At most 1.
     pub residual: f64,
     /// Pairs of a probe and a regular batch that the estimate rests on.
     pub pairs: usize,

@@ -6,7 +6,8 @@ use super::cost::{Line, seconds};
 
 // All constants: docs/decisions/0011-batch-sizes.md.
 
-/// The part of the slots that batches of the size asked for keep busy.
+/// The part of the time that items leave idle in which batches of the size asked for have their
+/// overhead.
 const BUSY: f64 = 0.7;
 
 /// The rate of arrivals is that of so many batches' time, and of so many arrivals at least.

@@ -4,6 +4,7 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use floodway_control::{BatchConfig, BatchSizer, BatchSizing, InvalidParameter};
 use floodway_metrics::{ComponentKind, Registry, Source};
+use tokio::sync::Semaphore;
 
 use super::{
     Batcher, OnBatchError,
@@ -24,7 +25,8 @@ const LONGEST_WAIT: f64 = 86_400.0;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueueFull {
-    /// Back-pressure: it waits for room, first come, first served.
+    /// Back-pressure: it waits for room, first come, first served. How many do is not bounded, and they
+    /// are not among those that [wait](super::BatcherSnapshot::queued).
     #[default]
     Wait,
     /// [`BatchRejected::QueueFull`](super::BatchRejected::QueueFull), at once.
@@ -129,14 +131,16 @@ impl<T, U, E, K, D> BatcherBuilder<T, U, E, K, D> {
     /// How many batches may run at once; by default as many as the [limiter](Self::limiter) allows,
     /// or four without one.
     ///
-    /// Few is good: what waits while they run goes together in the next one.
+    /// At least 1. Few is good: what waits while they run goes together in the next one. Never more
+    /// than there are connections to run them on: one that waits for a connection grows no more.
     pub fn max_in_flight(mut self, batches: usize) -> Self {
         self.options.max_in_flight = Some(batches);
         self
     }
 
     /// A limiter that each batch takes a permit of, such as that of a connection pool. Can be given
-    /// several times. A limiter that is busy is waited for, by one waiter however much could go.
+    /// several times. A limiter that is busy is waited for, by one waiter however much could go, and one
+    /// for each batch that is sent again. Load is judged as if the whole limit were the batcher's.
     ///
     /// Do not give it a limiter whose permits its callers hold while they wait for their answer: once
     /// they hold all of them, no batch goes.
@@ -158,7 +162,7 @@ impl<T, U, E, K, D> BatcherBuilder<T, U, E, K, D> {
         self
     }
 
-    /// How many callers may wait in the queue, 1 to 2³² − 1; by default 10,000.
+    /// How many callers may wait in the queue, at least 1; by default 10,000.
     pub fn queue_capacity(mut self, callers: usize) -> Self {
         self.options.capacity = callers;
         self
@@ -171,7 +175,10 @@ impl<T, U, E, K, D> BatcherBuilder<T, U, E, K, D> {
     }
 
     /// How long an item may wait in the queue before it is
-    /// [refused](super::BatchRejected::Expired); by default as long as its caller does.
+    /// [refused](super::BatchRejected::Expired), a millisecond to a day; by default as long as its
+    /// caller does. It does not begin while its caller waits for [room](Self::queue_full), and an item
+    /// that several wait for [by key](Self::dedup_by) expires for all of them when the first has waited
+    /// so long.
     pub fn max_wait(mut self, max_wait: Duration) -> Self {
         self.options.max_wait = Some(max_wait);
         self
@@ -188,7 +195,8 @@ impl<T, U, E, K, D> BatcherBuilder<T, U, E, K, D> {
     /// rest: the queue's capacity, the batches in flight, what is known of costs. One that is empty
     /// is forgotten.
     ///
-    /// The function is called once for each item, in the task of its caller, which it may panic.
+    /// The function is called once for each item, in the task of its caller, which it may panic. `Hash`,
+    /// `Eq` and `Clone` of the key must not panic.
     pub fn partition_by<P: Key>(
         self,
         key: impl Fn(&T) -> P + Send + Sync + 'static,
@@ -198,10 +206,12 @@ impl<T, U, E, K, D> BatcherBuilder<T, U, E, K, D> {
         BatcherBuilder { options: self.options, keys, failure: self.failure }
     }
 
-    /// Items of one key are sent once: whoever comes with another while the first waits in the queue
-    /// has a copy of its answer. Once that one was sent, the next is sent again.
+    /// Items of one key, within their partition, are sent once: whoever comes with another while the
+    /// first waits in the queue has a copy of its answer. Once that one was sent, the next is sent
+    /// again. An error that cannot be cloned goes into an [`Arc`], in the batch function.
     ///
-    /// The function is called once for each item, in the task of its caller, which it may panic.
+    /// The function is called once for each item, in the task of its caller, which it may panic. `Hash`,
+    /// `Eq` and `Clone` of the key must not panic.
     pub fn dedup_by<P: Key>(
         self,
         key: impl Fn(&T) -> P + Send + Sync + 'static,
@@ -229,7 +239,8 @@ impl<T, U, E, K, D> BatcherBuilder<T, U, E, K, D> {
 
     /// Which errors of a whole batch say that it is too large (HTTP 413, too many parameters). Its
     /// halves are sent instead, and batches stay lighter from then on: 0.9 times the weight that was
-    /// too much, growing by 1 % with each batch that succeeds. Without [`max_weight`](Self::max_weight)
+    /// too much, growing by 1 % with each batch that succeeds, and by half of that after every further
+    /// refusal until there were none for long. Without [`max_weight`](Self::max_weight)
     /// each item weighs 1. Items are copied for each call.
     pub fn too_large_when(mut self, too_large: fn(&E) -> bool) -> Self
     where
@@ -241,8 +252,8 @@ impl<T, U, E, K, D> BatcherBuilder<T, U, E, K, D> {
     }
 
     /// How much is measured; by default everything. With
-    /// [`Counts`](Instrumentation::Counts) the clock is read at most twice for a batch and never for
-    /// an item, waits are not exported, and an item may be taken for older than it is, by at most the
+    /// [`Counts`](Instrumentation::Counts) the clock is read when a batch ends and when it is decided
+    /// on the next, and not for each item; waits are not exported, and an item may be taken for older than it is, by at most the
     /// time since the batch before it.
     pub fn instrumentation(mut self, instrumentation: Instrumentation) -> Self {
         self.options.instrumentation = instrumentation;
@@ -346,7 +357,8 @@ where
 
 impl Options {
     fn check(&self) -> Result<BatchSizer, BuildError> {
-        in_range("queue_capacity", self.capacity, u32::MAX)?;
+        let most = u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX);
+        in_range("queue_capacity", self.capacity, most)?;
         if let Some(batches) = self.max_in_flight {
             in_range("max_in_flight", batches, u32::MAX)?;
         }

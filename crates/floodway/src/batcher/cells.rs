@@ -138,6 +138,11 @@ impl Cells {
         self.execute.record(duration_nanos);
     }
 
+    /// A batch was dropped with its task, nobody knows after how long.
+    pub(super) fn batch_dropped(&self) {
+        self.batches.increment(BatchOutcome::Aborted as usize);
+    }
+
     #[inline]
     pub(super) fn item_ended(&self, outcome: ItemOutcome) {
         self.items_ended(outcome, 1);

@@ -25,7 +25,7 @@ use super::{
     BatchError, BatchRejected, OnBatchError, QueueFull,
     cells::Cells,
     lane::{self, Batch},
-    queue::{Callers, Entry, Order, Queue, Taken},
+    queue::{Caller, Callers, Entry, Order, Queue, Taken},
     seat::{Left, Riders, Seat},
     shared::Shared,
     watch::Watch,
@@ -312,10 +312,10 @@ where
         let partition = self.keys.partition.as_ref().map(|partition| partition(&item));
         let key = self.keys.dedup.as_ref().map(|dedup| (dedup.key)(&item));
         let span = Span::current();
-        let spans = if span.is_disabled() { Vec::new() } else { vec![span] };
+        let span = (!span.is_disabled()).then_some(span);
         let seat = Arc::new(Seat::new());
-        let callers = Callers::one(Arc::clone(&seat));
-        let mut entry = Entry { item, weight, arrived: 0, key, callers, spans };
+        let callers = Callers::one(Caller { seat: Arc::clone(&seat), span });
+        let mut entry = Entry { item, weight, arrived: 0, key, callers };
 
         let mut after = After::default();
         let mut state = self.lock();
@@ -329,10 +329,10 @@ where
             state.seen = self.settings.clock.now();
         }
         entry.arrived = state.seen;
-        state.arrived += 1;
         let (line, twin) = state.queue.push(partition, entry);
         place.keep();
         if twin.is_none() {
+            state.arrived += 1;
             if let Some(max_wait) = self.settings.max_wait
                 && first
             {
@@ -429,12 +429,8 @@ where
     fn decide(&self, state: &mut State<T, U, E, K, D>, line: usize, slots: usize) -> BatchDecision {
         let now = Duration::from_nanos(state.seen);
         let line = state.queue.line(line);
-        if state.closed {
-            let items = state.sizer.target().items;
-            let trigger = BatchTrigger::Drain;
-            return BatchDecision::Dispatch(Dispatch { items, trigger, probe: false });
-        }
         let queue = BatchQueue {
+            // With those who left and whom nobody has come across yet: a few, or a quarter.
             queued: line.len(),
             weight: line.weight(),
             oldest: Duration::from_nanos(line.oldest().unwrap_or(state.seen)),
@@ -444,7 +440,13 @@ where
             unanswered: self.unanswered.load(Ordering::Relaxed),
             slots,
         };
-        state.sizer.decide(now, &queue)
+        let decision = state.sizer.decide(now, &queue);
+        if state.closed {
+            let items = state.sizer.target().items;
+            let trigger = BatchTrigger::Drain;
+            return BatchDecision::Dispatch(Dispatch { items, trigger, probe: false });
+        }
+        decision
     }
 
     /// Has the watch look at `at`, if nothing is to be looked at earlier.

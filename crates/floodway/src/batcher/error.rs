@@ -9,8 +9,8 @@ use crate::{Panic, Rejected};
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchError<E> {
-    /// The batch function said so of this item, or failed when it had this one alone, as after
-    /// [`Bisect`](super::OnBatchError::Bisect).
+    /// The batch function said so of this item, or failed when it had this one alone: after
+    /// [`Bisect`](super::OnBatchError::Bisect), and under light load, where most batches have one.
     #[error("the item failed")]
     Item(#[source] E),
     /// The batch function failed for a batch of several items; each of them has this error, and
@@ -18,7 +18,8 @@ pub enum BatchError<E> {
     /// became of them downstream depends on the downstream.
     #[error("the batch of the item failed")]
     Batch(#[source] Arc<E>),
-    /// The batch function panicked.
+    /// The batch function panicked, or the clone of its answer for
+    /// [another caller](super::BatcherBuilder::dedup_by).
     #[error("the batch function {0}")]
     Panicked(Arc<Panic>),
     /// The batch function gave another number of answers than it had items, so that nobody knows
@@ -56,9 +57,9 @@ impl<E> BatchError<E> {
 #[non_exhaustive]
 pub enum BatchRejected {
     /// As many items wait as may.
-    #[error("rejected: the queue of {capacity} items is full")]
+    #[error("rejected: {capacity} callers wait, as many as may")]
     QueueFull {
-        /// Items that may wait.
+        /// Callers that may wait.
         capacity: usize,
     },
     /// The item is heavier than a batch may be.
@@ -78,7 +79,8 @@ pub enum BatchRejected {
         /// How long it may wait.
         max_wait: Duration,
     },
-    /// A limiter will never admit a batch again.
+    /// A limiter does not admit a batch and will not: it is closed, or smaller than one permit. All that
+    /// waited was refused.
     #[error("rejected: a limiter does not admit batches")]
     Limiter(#[source] Rejected),
 }

@@ -2,7 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use crate::BuildError;
+use crate::{BuildError, InvalidParameter};
+
+/// A day, in seconds.
+const LONGEST_BACKOFF: f64 = 86_400.0;
 
 /// What to do with a batch that failed as a whole. One that panicked or gave the wrong number of
 /// answers is never sent again.
@@ -36,8 +39,9 @@ pub enum OnBatchError<E> {
     Retry {
         /// How often it is sent at most, the first time included.
         max_calls: u32,
-        /// How long to wait before the second time, half of it at random; doubled each time after.
-        /// Nothing of a limiter is held meanwhile.
+        /// How long to wait before the second time, up to a day, half of it at random; doubled each
+        /// time after, sixteen times at most. Nothing of a limiter is held meanwhile, but the batch
+        /// keeps its place among [those in flight](super::BatcherBuilder::max_in_flight).
         backoff: Duration,
         /// For which errors. What more of the same makes worse is none of them: "overloaded", "too
         /// many requests".
@@ -51,6 +55,8 @@ pub enum OnBatchError<E> {
         max_calls: u32,
         /// For which errors: those that an item causes (SQLSTATE classes 22 and 23, HTTP 400, 413 and
         /// 422). Never timeouts or overload, which dividing makes worse.
+        ///
+        /// The batch keeps its place among those in flight until its last call.
         when: fn(&E) -> bool,
     },
 }
@@ -95,6 +101,9 @@ impl<E> OnBatchError<E> {
             Self::Retry { max_calls, .. } => ("retry max_calls", *max_calls, 2),
             Self::Bisect { max_calls, .. } => ("bisect max_calls", *max_calls, 3),
         };
+        if let Self::Retry { backoff, .. } = self {
+            InvalidParameter::check("retry backoff", backoff.as_secs_f64(), 0.0, LONGEST_BACKOFF)?;
+        }
         if calls >= least {
             return Ok(());
         }

@@ -113,8 +113,6 @@ where
     pub(super) fn new<A>(core: Arc<Core<T, U, E, K, D>>, launch: Launch<T, U, E, A>) -> Self {
         let Launch { taken, run, trigger, permits, riders, now } = launch;
         let n = taken.entries.len();
-        let span =
-            tracing::info_span!(parent: None, "batch", batcher = &*core.settings.name, items = n);
         core.cells.flushed(trigger, n);
         let mut batch = Self {
             core,
@@ -125,16 +123,19 @@ where
             run,
             permits,
             riders,
-            span,
+            span: Span::none(),
             started: now,
             unanswered: n,
             over: false,
         };
+        // Foreign code, which may panic: from here on a drop gives everything back.
+        let name = &*batch.core.settings.name;
+        batch.span = tracing::info_span!(parent: None, "batch", batcher = name, items = n);
         for entry in taken.entries {
             if batch.core.settings.timings {
                 batch.core.cells.waited(now.saturating_sub(entry.arrived));
             }
-            for span in entry.spans {
+            for span in entry.callers.all().filter_map(|caller| caller.span.as_ref()) {
                 batch.span.follows_from(span.id());
             }
             batch.items.push(entry.item);
@@ -157,6 +158,7 @@ where
         let mut ended = self.started;
         let mut telling = None;
         while let Some(part) = parts.pop() {
+            self.settle(&mut tally);
             self.deliver();
             tally.calls += 1;
             let begun = if tally.calls == 1 { self.started } else { self.now() };
@@ -207,9 +209,14 @@ where
                 }
                 Next::Again(wait) => {
                     self.core.cells.retried();
+                    self.settle(&mut tally);
                     self.deliver();
                     match self.wait_and_ask_again(wait).await {
-                        Ok(()) => parts.push(part),
+                        Ok(()) => {
+                            // The new permits hear of the new call alone.
+                            tally.outcome = BatchOutcome::Ok;
+                            parts.push(part);
+                        }
                         // It was sent, so what it failed with says more than the refusal.
                         Err(_) => self.fail(part, error, &mut tally),
                     }
@@ -217,8 +224,13 @@ where
             }
         }
         // Before the answers, so that who has one finds it counted and the permits back.
-        self.count(&tally);
-        self.core.answered(mem::take(&mut self.unanswered));
+        self.settle(&mut tally);
+        let load = match tally.outcome {
+            BatchOutcome::Ok => Load::Success,
+            BatchOutcome::Error => self.core.failure.load,
+            _ => Load::Ignore,
+        };
+        self.permits.complete(load);
         self.deliver();
         (telling, ended)
     }
@@ -340,36 +352,35 @@ where
         }
     }
 
-    fn count(&mut self, tally: &Tally) {
+    /// Counts what is about to be answered.
+    fn settle(&mut self, tally: &mut Tally) {
         let cells = &self.core.cells;
-        cells.items_ended(ItemOutcome::Ok, tally.ok);
-        cells.items_ended(ItemOutcome::ItemError, tally.item_errors);
-        cells.items_ended(ItemOutcome::BatchError, tally.batch_errors);
-        cells.items_ended(ItemOutcome::Deduplicated, tally.deduplicated);
-        let load = match tally.outcome {
-            BatchOutcome::Ok => Load::Success,
-            BatchOutcome::Error => self.core.failure.load,
-            _ => Load::Ignore,
-        };
-        self.permits.complete(load);
+        cells.items_ended(ItemOutcome::Ok, mem::take(&mut tally.ok));
+        cells.items_ended(ItemOutcome::ItemError, mem::take(&mut tally.item_errors));
+        cells.items_ended(ItemOutcome::BatchError, mem::take(&mut tally.batch_errors));
+        cells.items_ended(ItemOutcome::Deduplicated, mem::take(&mut tally.deduplicated));
+        let answered = self.outbox.len();
+        self.unanswered -= answered;
+        self.core.answered(answered);
     }
 }
 
 impl<T, U, E, K, D> Batch<T, U, E, K, D> {
+    /// Gives the answers in the outbox, the oldest first, and one by one: if one panics when it is
+    /// dropped, the others remain to be given.
     fn deliver(&mut self) {
         let share = self.core.share();
-        // The oldest first, and one by one: if an answer panics when it is dropped, the others remain
-        // to be given.
         self.outbox.reverse();
-        while let Some((callers, answer)) = self.outbox.pop() {
-            if let Some(share) = share {
-                for twin in &callers.twins {
-                    // Somebody else's clone: if it panics, there is no answer.
-                    let copy = catch_unwind(AssertUnwindSafe(|| share(&answer)));
-                    wake(twin.answer(copy.unwrap_or(Err(BatchError::Aborted))));
-                }
+        while let Some((callers, answer)) = self.outbox.last_mut() {
+            let twin = callers.twins.pop();
+            if let (Some(twin), Some(share)) = (twin, share) {
+                // Somebody else's clone, which may panic.
+                let copy = catch_unwind(AssertUnwindSafe(|| share(answer)));
+                let panicked = |payload| Err(BatchError::Panicked(Arc::new(Panic::new(payload))));
+                wake(twin.seat.answer(copy.unwrap_or_else(panicked)));
+            } else if let Some((callers, answer)) = self.outbox.pop() {
+                wake(callers.first.seat.answer(answer));
             }
-            wake(callers.first.answer(answer));
         }
     }
 }
@@ -390,14 +401,14 @@ impl<T, U, E, K, D> Drop for Batch<T, U, E, K, D> {
         self.deliver();
         let callers: Vec<_> = self.callers.iter_mut().filter_map(Option::take).collect();
         if !callers.is_empty() {
-            self.core.cells.batch_ended(BatchOutcome::Aborted, 0);
+            self.core.cells.batch_dropped();
         }
         for callers in callers {
             let twins = callers.twins.len() as u64;
             self.core.cells.items_ended(ItemOutcome::BatchError, 1);
             self.core.cells.items_ended(ItemOutcome::Deduplicated, twins);
-            for seat in callers.all() {
-                wake(seat.answer(Err(BatchError::Aborted)));
+            for caller in callers.all() {
+                wake(caller.seat.answer(Err(BatchError::Aborted)));
             }
         }
         self.permits.complete(Load::Ignore);

@@ -22,29 +22,42 @@ pub(super) struct Entry<T, A, D> {
     /// What it has in common with items that need not be sent beside it.
     pub(super) key: Option<D>,
     pub(super) callers: Callers<A>,
-    /// Where the item came from, and those of the same key.
-    pub(super) spans: Vec<Span>,
+}
+
+/// Who waits for the answer to an item, and where that was asked for.
+pub(super) struct Caller<A> {
+    pub(super) seat: Arc<Seat<A>>,
+    pub(super) span: Option<Span>,
 }
 
 /// Those who wait for the answer to one item: one, and those with an item of the same key.
 pub(super) struct Callers<A> {
-    pub(super) first: Arc<Seat<A>>,
-    pub(super) twins: Vec<Arc<Seat<A>>>,
+    pub(super) first: Caller<A>,
+    pub(super) twins: Vec<Caller<A>>,
 }
 
 impl<A> Callers<A> {
-    pub(super) const fn one(first: Arc<Seat<A>>) -> Self {
+    pub(super) const fn one(first: Caller<A>) -> Self {
         Self { first, twins: Vec::new() }
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Seat<A>>> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Caller<A>> {
         [&self.first].into_iter().chain(&self.twins)
     }
 
     /// Takes those aboard who are still there; false if nobody is.
     fn board(&mut self, riders: Option<&Arc<Riders>>) -> bool {
-        let first = self.first.board(riders);
-        self.twins.retain(|twin| twin.board(riders));
+        self.keep(|seat| seat.board(riders))
+    }
+
+    /// Forgets those who have gone; false if nobody is left.
+    fn prune(&mut self) -> bool {
+        self.keep(Seat::waits)
+    }
+
+    fn keep(&mut self, mut stays: impl FnMut(&Seat<A>) -> bool) -> bool {
+        let first = stays(&self.first.seat);
+        self.twins.retain(|twin| stays(&twin.seat));
         if first {
             return true;
         }
@@ -55,10 +68,6 @@ impl<A> Callers<A> {
             }
             None => false,
         }
-    }
-
-    fn waits(&self) -> bool {
-        self.all().any(|seat| seat.waits())
     }
 }
 
@@ -237,9 +246,7 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
             if let Some(known) = twins.get(key)
                 && let Ok(at) = items.binary_search_by_key(known, |(number, _)| *number)
             {
-                let known = &mut items[at].1;
-                known.callers.twins.push(entry.callers.first);
-                known.spans.extend(entry.spans);
+                items[at].1.callers.twins.push(entry.callers.first);
                 return (line, Some(entry.item));
             }
             twins.insert(key.clone(), *next);
@@ -341,7 +348,7 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
     /// Takes out all items for which `stays` is false.
     pub(super) fn sweep(
         &mut self,
-        mut stays: impl FnMut(&Entry<T, A, D>) -> bool,
+        mut stays: impl FnMut(&mut Entry<T, A, D>) -> bool,
     ) -> Vec<Entry<T, A, D>> {
         let mut out = Vec::new();
         let turn = mem::take(&mut self.turn);
@@ -350,8 +357,8 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
                 continue;
             }
             let Line { items, weight, twins, .. } = &mut self.lines[line];
-            for (number, entry) in mem::take(items) {
-                if stays(&entry) {
+            for (number, mut entry) in mem::take(items) {
+                if stays(&mut entry) {
                     items.push_back((number, entry));
                     continue;
                 }
@@ -374,7 +381,7 @@ impl<T, A, K: Hash + Eq + Clone, D: Hash + Eq + Clone> Queue<T, A, K, D> {
 
     /// Takes out those that nobody waits for any more.
     pub(super) fn purge(&mut self) -> Vec<Entry<T, A, D>> {
-        self.sweep(|entry| entry.callers.waits())
+        self.sweep(|entry| entry.callers.prune())
     }
 }
 
@@ -392,7 +399,10 @@ impl<T, A, K, D> Queue<T, A, K, D> {
     /// Everybody who waits, for a wake without an answer.
     pub(super) fn wakers(&self) -> Vec<Waker> {
         let items = self.lines.iter().flat_map(|(_, line)| &line.items);
-        items.flat_map(|(_, entry)| entry.callers.all()).filter_map(|seat| seat.waker()).collect()
+        items
+            .flat_map(|(_, entry)| entry.callers.all())
+            .filter_map(|caller| caller.seat.waker())
+            .collect()
     }
 }
 

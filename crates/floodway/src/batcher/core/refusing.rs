@@ -22,8 +22,8 @@ where
     ) -> usize {
         let mut refused = 0;
         for entry in entries {
-            for seat in entry.callers.all() {
-                let (waited, waker) = seat.refuse(Err(BatchError::Rejected(why.clone())));
+            for caller in entry.callers.all() {
+                let (waited, waker) = caller.seat.refuse(Err(BatchError::Rejected(why.clone())));
                 if waited {
                     refused += 1;
                     self.room.add_permits(1);

@@ -228,3 +228,24 @@ async fn end_their_batch_before_it_was_begun() {
     bench.check(1, 0, 0);
     check_doubled([3], vec![ends(batcher.call(3)).await]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn those_with_the_item_of_somebody_who_stays_do_not_pile_up() {
+    let downstream = Downstream::gated();
+    let (_registry, builder) = builder();
+    let batcher = downstream.doubling(builder.dedup_by(|_| ()));
+    let running = calls(&batcher, [0]).await;
+    let stays = calls(&batcher, [5]).await;
+    let leave = |n: u32| {
+        for _ in 0..n {
+            let mut gone = batcher.call(5);
+            waits(&mut gone);
+        }
+    };
+    leave(1_000);
+    let grown = allocation_counter::measure(|| leave(10_000));
+    assert!(grown.bytes_current <= 16_384, "{} bytes stay", grown.bytes_current);
+    downstream.let_through(2);
+    check_doubled([0], answers(running).await);
+    check_doubled([5], answers(stays).await);
+}

@@ -125,7 +125,7 @@ async fn whoever_joins_has_a_place_of_its_own() {
     let batcher = downstream.doubling(builder.dedup_by(|item| *item));
     let calls = calls(&batcher, [0, 5, 5, 5]).await;
     downstream.let_through(2);
-    let full = "rejected: the queue of 2 items is full";
+    let full = "rejected: 2 callers wait, as many as may";
     assert_eq!(words(&answers(calls).await), ["0", "10", "10", full]);
     assert_eq!(number(&registry, &catalogue::REJECTED, "queue_full"), 1.0);
 }

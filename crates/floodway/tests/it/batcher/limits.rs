@@ -301,3 +301,32 @@ async fn adaptive_limiters_hear_how_batches_ended() {
     let panics = |_: &[u32]| std::panic::resume_unwind(Box::new("on purpose"));
     assert_eq!(samples(load, panics).await, ignored);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_succeeds_is_a_failure_and_a_success() {
+    let registry = floodway::Registry::new();
+    let limiter = floodway::Limiter::builder("retried")
+        .limit(1)
+        .registry(&registry)
+        .clock(floodway::Clock::tokio())
+        .build()
+        .unwrap();
+    let (_registry, builder) = builder();
+    let fails = std::sync::atomic::AtomicBool::new(true);
+    let batcher = builder
+        .limiter(&limiter)
+        .failures_are(Outcome::Overload)
+        .on_batch_error(OnBatchError::Retry { max_calls: 2, backoff: MS, when: |_| true })
+        .build(move |items: Vec<u32>| {
+            let fails = fails.swap(false, std::sync::atomic::Ordering::Relaxed);
+            async move { if fails { Err(Trouble::Down) } else { doubled(&items) } }
+        })
+        .unwrap();
+    check_doubled([4], vec![ends(batcher.call(4)).await]);
+    settle().await;
+    let completed = &floodway_metrics::catalogue::limiter::COMPLETED;
+    for (outcome, count) in [("success", 1.0), ("overload", 1.0), ("ignore", 0.0)] {
+        let seen = registry.snapshot().number(completed, &["retried", outcome]);
+        assert_eq!(seen.unwrap_or(0.0), count, "{outcome}");
+    }
+}
