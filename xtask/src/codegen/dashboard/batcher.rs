@@ -293,7 +293,8 @@ fn bounds() -> Line {
         unit: "short",
         description: "Batches that run at the moment of the scrape, below the most that may. At \
             the limit with a queue: raise it if Execute stays, or let batches be larger. Far \
-            below the limit with a queue: the limiter behind it holds them back.",
+            below the limit with a queue: the limiter behind it holds them back, or fewer at a time \
+            are quicker for callers who come back.",
         no_value: NO_BATCHER,
     })
     .query(gauge(&IN_FLIGHT).sum_by(NAME), "{{batcher}} in flight")
