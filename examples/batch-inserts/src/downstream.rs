@@ -57,18 +57,17 @@ impl Downstream {
 
     pub(crate) fn batcher(
         &self,
-        name: &str,
         sizing: BatchSizing,
         registry: &Registry,
     ) -> Result<Batcher<Order, (), sqlx::Error>, BuildError> {
         match self {
-            Self::Sqlite { pool, .. } => sqlite::batcher(pool.clone(), name, sizing, registry),
+            Self::Sqlite { pool, .. } => sqlite::batcher(pool.clone(), sizing, registry),
             Self::Postgres { pool, statement, in_flight } => {
                 let batcher = match statement {
                     Statement::Unnest => postgres::unnest::batcher,
                     Statement::Values => postgres::values::batcher,
                 };
-                batcher(pool.clone(), *in_flight, name, sizing, registry)
+                batcher(pool.clone(), *in_flight, sizing, registry)
             }
         }
     }

@@ -31,7 +31,7 @@ use crate::{
     downstream::Downstream,
     order::Order,
     run::{Answer, Measured, run},
-    table::{Batches, Row},
+    table::Row,
 };
 
 /// What shells expect of a program that Ctrl-C has ended.
@@ -83,11 +83,14 @@ async fn compare(arguments: &Arguments, downstream: &Arc<Downstream>) -> Result<
     }
     println!("{}", table::shown(&rows));
     let [without, with, ..] = &rows[..] else { unreachable!("two runs at least") };
-    println!(
-        "{} callers store {:.1} times as many rows per second through the batcher.",
-        arguments.callers,
-        with.measured.rate() / without.measured.rate(),
-    );
+    let (before, after) = (without.measured.rate(), with.measured.rate());
+    if before > 0.0 {
+        println!(
+            "{} callers store {:.1} times as many rows per second through the batcher.",
+            arguments.callers,
+            after / before
+        );
+    }
     if let Some(sentence) = bad_rows(&with.measured) {
         println!("{sentence}");
     }
@@ -115,7 +118,7 @@ async fn unbatched(arguments: &Arguments, downstream: &Arc<Downstream>) -> Resul
     let measured = run(arguments, &bar, insert).await?;
     bar.finish_and_clear();
     check(downstream, &measured).await?;
-    Ok(Row { title, measured, batches: None })
+    Ok(Row { title, measured, batcher: None })
 }
 
 async fn batched(
@@ -127,8 +130,8 @@ async fn batched(
         BatchSizing::Fixed(size) => format!("at most {size}"),
         _ => "batched".to_owned(),
     };
-    let (name, registry) = ("orders", Registry::new());
-    let batcher = downstream.batcher(name, sizing, &registry)?;
+    // A registry of its own, because the batcher of the run before may still be ending.
+    let batcher = downstream.batcher(sizing, &Registry::new())?;
     let insert = {
         let (batcher, downstream) = (batcher.clone(), Arc::clone(downstream));
         move |order: Order| insert_through(batcher.clone(), Arc::clone(&downstream), order)
@@ -136,9 +139,8 @@ async fn batched(
     let bar = bar(arguments, &title);
     let measured = run(arguments, &bar, insert).await?;
     bar.finish_and_clear();
-    let batches = Batches::of(&batcher, name, &registry);
     check(downstream, &measured).await?;
-    Ok(Row { title, measured, batches: Some(batches) })
+    Ok(Row { title, measured, batcher: Some(batcher.snapshot()) })
 }
 
 /// One row through the batcher, as a request handler has it.
@@ -147,17 +149,12 @@ async fn insert_through(
     downstream: Arc<Downstream>,
     order: Order,
 ) -> Result<Answer> {
-    match batcher.call(order).await {
-        Ok(()) => Ok(Answer::Stored),
-        // The row alone is to blame, whatever batch it was in.
-        Err(BatchError::Item(error)) if downstream.is_caused_by_row(&error) => {
-            Ok(Answer::refused(&error))
-        }
-        // A row is to blame, and it took too many calls to find out which.
-        Err(BatchError::Batch(error)) if downstream.is_caused_by_row(&error) => {
-            Ok(Answer::RefusedWithOthers)
-        }
-        Err(error) => Err(error).context("cannot insert a row"),
+    let Err(error) = batcher.call(order).await else { return Ok(Answer::Stored) };
+    match error.error().filter(|reason| downstream.is_caused_by_row(reason)) {
+        // It took too many calls to find out which row is to blame.
+        Some(_) if matches!(error, BatchError::Batch(_)) => Ok(Answer::RefusedWithOthers),
+        Some(reason) => Ok(Answer::refused(reason)),
+        None => Err(error).context("cannot insert a row"),
     }
 }
 

@@ -19,11 +19,10 @@ use crate::order::Order;
 /// next batch.
 pub(crate) fn batcher(
     pool: SqlitePool,
-    name: &str,
     sizing: BatchSizing,
     registry: &Registry,
 ) -> Result<Batcher<Order, (), sqlx::Error>, BuildError> {
-    Batcher::builder(name)
+    Batcher::builder("orders")
         .sizing(sizing)
         .max_in_flight(1)
         .registry(registry)

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
-use floodway::{BatchEstimate, Batcher, Registry};
-use floodway_metrics::catalogue::batcher::BATCH_ITEMS;
+use floodway::batcher::BatcherSnapshot;
 
 use crate::run::Measured;
 
@@ -14,48 +13,25 @@ pub(crate) struct Row {
     pub(crate) title: String,
     pub(crate) measured: Measured,
     /// `None` without a batcher.
-    pub(crate) batches: Option<Batches>,
-}
-
-/// What a batcher says of its batches.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Batches {
-    mean_items: f64,
-    estimate: BatchEstimate,
-}
-
-impl Batches {
-    /// Of the batcher that is called `name` in `registry`.
-    pub(crate) fn of<T, U, E>(batcher: &Batcher<T, U, E>, name: &str, registry: &Registry) -> Self {
-        let metrics = registry.snapshot();
-        let items = metrics.histogram(&BATCH_ITEMS, &[name]);
-        let mean_items = items.map_or(0.0, |items| items.sum / items.count() as f64);
-        Self { mean_items, estimate: batcher.snapshot().estimate }
-    }
-
-    /// The part of the time of batches that was overhead; `None` while nothing is known.
-    fn overhead_share(&self) -> Option<f64> {
-        let BatchEstimate { overhead_seconds, work_seconds, .. } = self.estimate;
-        let all = overhead_seconds + work_seconds;
-        (self.estimate.overhead.is_some() && all > 0.0).then(|| overhead_seconds / all)
-    }
+    pub(crate) batcher: Option<BatcherSnapshot>,
 }
 
 pub(crate) fn shown(rows: &[Row]) -> String {
     let mut table = Table::new();
     let header = ["", "rows", "rows/s", "p50", "p99", "rows/batch", "α", "β", "overhead"];
     table.load_style(UTF8_FULL_CONDENSED).set_header(header);
-    for Row { title, measured, batches } in rows {
-        let batched = |show: fn(&Batches) -> Option<String>| batches.as_ref().and_then(show);
+    for Row { title, measured, batcher } in rows {
+        let batched =
+            |show: fn(&BatcherSnapshot) -> Option<String>| batcher.as_ref().and_then(show);
         let cells = [
             Some(measured.stored.to_string()),
             Some(format!("{:.0}", measured.rate())),
             measured.latency(0.5).map(duration),
             measured.latency(0.99).map(duration),
-            batched(|batches| Some(format!("{:.1}", batches.mean_items))),
-            batched(|batches| batches.estimate.overhead.map(duration)),
-            batched(|batches| batches.estimate.item_cost.map(duration)),
-            batched(|batches| Some(format!("{:.0} %", 100.0 * batches.overhead_share()?))),
+            batched(|it| mean_items(it).map(|items| format!("{items:.1}"))),
+            batched(|it| it.estimate.overhead.map(duration)),
+            batched(|it| it.estimate.item_cost.map(duration)),
+            batched(|it| Some(format!("{:.0} %", 100.0 * it.estimate.overhead_share()?))),
         ];
         let right = |text: Option<String>| {
             Cell::new(text.as_deref().unwrap_or("–")).set_alignment(CellAlignment::Right)
@@ -63,6 +39,11 @@ pub(crate) fn shown(rows: &[Row]) -> String {
         table.add_row([Cell::new(title)].into_iter().chain(cells.map(right)));
     }
     table.to_string()
+}
+
+/// `None` if no batch was sent.
+fn mean_items(batcher: &BatcherSnapshot) -> Option<f64> {
+    (batcher.batches > 0).then(|| batcher.items as f64 / batcher.batches as f64)
 }
 
 /// As people read it.

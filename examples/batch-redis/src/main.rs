@@ -20,14 +20,14 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use floodway::{BatchError, BatchSizing, Batcher, Registry};
+use floodway::{BatchSizing, Batcher, Registry};
 use indicatif::{ProgressBar, ProgressStyle};
 use redis::{Cmd, RedisError, Value, aio::MultiplexedConnection};
 
 use crate::{
     arguments::Arguments,
     run::{Answer, Measured, run},
-    table::{Batches, Row},
+    table::Row,
 };
 
 /// What shells expect of a program that Ctrl-C has ended.
@@ -79,11 +79,14 @@ async fn compare(arguments: &Arguments, connection: &MultiplexedConnection) -> R
     }
     println!("{}", table::shown(&rows));
     let [without, with, ..] = &rows[..] else { unreachable!("two runs at least") };
-    println!(
-        "{} callers have {:.1} times as many commands per second done through the batcher.",
-        arguments.callers,
-        with.measured.rate() / without.measured.rate(),
-    );
+    let (before, after) = (without.measured.rate(), with.measured.rate());
+    if before > 0.0 {
+        println!(
+            "{} callers have {:.1} times as many commands per second done through the batcher.",
+            arguments.callers,
+            after / before
+        );
+    }
     let Measured { done, refused, reason, .. } = &with.measured;
     if let Some(reason) = reason {
         println!(
@@ -103,13 +106,16 @@ async fn unbatched(arguments: &Arguments, connection: &MultiplexedConnection) ->
             async move {
                 match command.query_async::<Value>(&mut connection).await {
                     Ok(_) => Ok(Answer::Done),
-                    Err(error) => refused(error),
+                    Err(error) => match refused(&error) {
+                        Some(answer) => Ok(answer),
+                        None => Err(error).context("cannot send a command"),
+                    },
                 }
             }
         }
     };
     let measured = measure(arguments, connection, "unbatched", send).await?;
-    Ok(Row { title: "unbatched".to_owned(), measured, batches: None })
+    Ok(Row { title: "unbatched".to_owned(), measured, batcher: None })
 }
 
 async fn batched(
@@ -121,16 +127,15 @@ async fn batched(
         BatchSizing::Fixed(size) => format!("at most {size}"),
         _ => "batched".to_owned(),
     };
-    let (name, registry) = ("commands", Registry::new());
     let in_flight = arguments.in_flight as usize;
-    let batcher = pipeline::batcher(connection.clone(), in_flight, name, sizing, &registry)?;
+    // A registry of its own, because the batcher of the run before may still be ending.
+    let batcher = pipeline::batcher(connection.clone(), in_flight, sizing, &Registry::new())?;
     let send = {
         let batcher = batcher.clone();
         move |command: Cmd| send_through(batcher.clone(), command)
     };
     let measured = measure(arguments, connection, &title, send).await?;
-    let batches = Some(Batches::of(&batcher, name, &registry));
-    Ok(Row { title, measured, batches })
+    Ok(Row { title, measured, batcher: Some(batcher.snapshot()) })
 }
 
 /// One command through the batcher, as a request handler has it.
@@ -138,17 +143,16 @@ async fn send_through(batcher: Batcher<Cmd, Value, RedisError>, command: Cmd) ->
     match batcher.call(command).await {
         // `redis::from_redis_value` makes a text or a number of it.
         Ok(_) => Ok(Answer::Done),
-        Err(BatchError::Item(error)) => refused(error),
-        Err(error) => Err(error).context("cannot send a command"),
+        Err(error) => match error.error().and_then(refused) {
+            Some(answer) => Ok(answer),
+            None => Err(error).context("cannot send a command"),
+        },
     }
 }
 
-/// The server understood the command and refused it, rather than that it was never answered.
-fn refused(error: RedisError) -> Result<Answer> {
-    match error.code() {
-        Some(_) => Ok(Answer::Refused(error.to_string())),
-        None => Err(error).context("cannot send a command"),
-    }
+/// If the server understood the command and refused it, rather than that it was never answered.
+fn refused(error: &RedisError) -> Option<Answer> {
+    error.code().map(|_| Answer::Refused(error.to_string()))
 }
 
 /// Runs all commands and asks Redis whether it has counted as far as the callers were told.

@@ -15,11 +15,10 @@ use redis::{Cmd, RedisError, RedisResult, Value, aio::MultiplexedConnection};
 pub(crate) fn batcher(
     connection: MultiplexedConnection,
     in_flight: usize,
-    name: &str,
     sizing: BatchSizing,
     registry: &Registry,
 ) -> Result<Batcher<Cmd, Value, RedisError>, BuildError> {
-    Batcher::builder(name)
+    Batcher::builder("commands")
         .sizing(sizing)
         .max_in_flight(in_flight)
         .registry(registry)

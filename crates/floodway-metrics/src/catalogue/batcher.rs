@@ -51,9 +51,9 @@ metrics! { Batcher;
     BOUND_ITEMS = "batcher_bound_items", Kind::Gauge, Items, labels: &[&BOUND];
     /// Which bound decides how many items a batch has: 1 for the one that does.
     BINDING_BOUND_INFO = "batcher_binding_bound_info", Kind::Gauge, Boolean, labels: &[&BOUND];
-    /// Items that wait for their batch now.
+    /// Items that wait for their batch now; an item of several callers counts once.
     QUEUED = "batcher_queued_items", Kind::Gauge, Items;
-    /// Items that may wait at once.
+    /// Callers that may wait at once; several may share one item.
     QUEUE_CAPACITY = "batcher_queue_capacity_items", Kind::Gauge, Items;
     /// Batches that run now.
     IN_FLIGHT = "batcher_in_flight_batches", Kind::Gauge, Batches;
@@ -63,7 +63,7 @@ metrics! { Batcher;
     FIXED_COST = "batcher_fixed_cost_seconds", Kind::Gauge, Seconds;
     /// What an item adds to the cost of its batch, as estimated; 0 while unknown.
     ITEM_COST = "batcher_item_cost_seconds", Kind::Gauge, Seconds;
-    /// How far the time of a batch is from what the two costs say, as a typical share of it.
+    /// How far the time of a batch is from what the two costs say, as the mean absolute logarithm of their quotient: 0.3 is typically a third off; at most 1.
     MODEL_RESIDUAL = "batcher_model_residual_ratio", Kind::Gauge, Ratio;
     /// Pairs of a probe and a regular batch that the two costs rest on.
     MODEL_PAIRS = "batcher_model_pairs", Kind::Gauge, Pairs;

@@ -14,11 +14,10 @@ use crate::order::Order;
 pub(crate) fn batcher(
     pool: PgPool,
     in_flight: usize,
-    name: &str,
     sizing: BatchSizing,
     registry: &Registry,
 ) -> Result<Batcher<Order, (), sqlx::Error>, BuildError> {
-    Batcher::builder(name)
+    Batcher::builder("orders")
         .sizing(sizing)
         .max_in_flight(in_flight)
         // A statement is all or nothing: a row that is refused takes the others with it, which are

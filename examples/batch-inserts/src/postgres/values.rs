@@ -17,11 +17,10 @@ const MAX_PARAMETERS: u64 = 65_535;
 pub(crate) fn batcher(
     pool: PgPool,
     in_flight: usize,
-    name: &str,
     sizing: BatchSizing,
     registry: &Registry,
 ) -> Result<Batcher<Order, (), sqlx::Error>, BuildError> {
-    Batcher::builder(name)
+    Batcher::builder("orders")
         .sizing(sizing)
         .max_weight(MAX_PARAMETERS, |_: &Order| Order::COLUMNS)
         .max_in_flight(in_flight)

@@ -46,6 +46,15 @@ fn sqlite_stores_all_but_the_bad_rows() {
 }
 
 #[test]
+fn where_nothing_was_stored_nothing_is_compared() {
+    let output = run(&["--rows", "6", "--bad-rows", "6", "--callers", "3"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    check_said(&output.stdout, &["6 bad rows were refused", "0 others"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(!said.contains("NaN") && !said.contains("times as many"), "{said}");
+}
+
+#[test]
 fn postgres_stores_all_but_the_bad_rows() {
     let Some(postgres) = Postgres::start() else {
         return;

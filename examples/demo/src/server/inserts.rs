@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use floodway::{BatchError, Batcher, BuildError};
+use floodway::{Batcher, BuildError};
 
 use super::access::{Access, NoConnection};
 use crate::orders::{self, Order};
@@ -37,13 +37,4 @@ pub(crate) fn batcher(access: Arc<Access>) -> Result<Inserts, BuildError> {
                 Ok(vec![(); orders.len()])
             }
         })
-}
-
-/// The order's own error or that of its batch: it is the same to who placed it.
-pub(super) fn reason(error: &BatchError<InsertError>) -> Option<&InsertError> {
-    match error {
-        BatchError::Item(error) => Some(error),
-        BatchError::Batch(error) => Some(error),
-        _ => None,
-    }
 }

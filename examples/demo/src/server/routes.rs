@@ -22,7 +22,7 @@ use serde::Serialize;
 use super::{
     access::{Access, Connection, NoConnection},
     answer::Refusal,
-    inserts::{self, InsertError, Inserts},
+    inserts::{InsertError, Inserts},
 };
 use crate::orders::{self, CUSTOMERS, MONTHS, NewOrder, Order, PRODUCTS, Summary};
 
@@ -115,7 +115,7 @@ impl Service {
             let mut connection = self.connection().await?;
             return Ok(orders::insert(&mut connection, order.id, &order.order).await?);
         };
-        inserts.call(order).await.map_err(|error| match inserts::reason(&error) {
+        inserts.call(order).await.map_err(|error| match error.error() {
             Some(InsertError::NoConnection(error)) => no_connection(error),
             Some(InsertError::Failed(error)) => error.into(),
             None => Refusal::Failed(error.to_string()),

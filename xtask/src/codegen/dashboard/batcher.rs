@@ -86,8 +86,9 @@ fn glance() -> Line {
     let queue = Draft::stat(Text {
         title: "Worst queue fill",
         unit: "percentunit",
-        description: "Items that wait, of those that may, of the batcher and instance with the \
-            fullest queue. At 100 % it refuses.",
+        description: "Items that wait, of the callers that may, of the batcher and instance with \
+            the fullest queue. At 100 % who comes waits for room, or is refused if so configured; \
+            below that where callers share items.",
         no_value: NO_BATCHER,
     })
     .query(queue_fill().max(), "filled")
@@ -193,9 +194,10 @@ fn refused() -> Line {
     let queue = Draft::time_series(Text {
         title: "Queue fill",
         unit: "percentunit",
-        description: "Items that wait, of those that may, on the instance with the fullest queue. \
-            Steadily high: all slots are busy, so allow more batches in flight if the downstream \
-            bears them, or larger ones. At 100 % it refuses.",
+        description: "Items that wait, of the callers that may, on the instance with the fullest \
+            queue. Steadily high: all slots are busy, so allow more batches in flight if the \
+            downstream bears them, or larger ones. At 100 % who comes waits for room, or is refused \
+            if so configured; below that where callers share items.",
         no_value: NO_BATCHER,
     })
     .query(queue_fill().max_by(NAME), "{{batcher}}")
@@ -291,7 +293,8 @@ fn bounds() -> Line {
         unit: "short",
         description: "Batches that run at the moment of the scrape, below the most that may. At \
             the limit with a queue: raise it if Execute stays, or let batches be larger. Far \
-            below the limit with a queue: the limiter behind it holds them back.",
+            below the limit with a queue: the limiter behind it holds them back, or fewer at a time \
+            are quicker for callers who come back.",
         no_value: NO_BATCHER,
     })
     .query(gauge(&IN_FLIGHT).sum_by(NAME), "{{batcher}} in flight")
@@ -313,13 +316,14 @@ fn model() -> Line {
         title: "Residual",
         unit: "percentunit",
         description: "How far the time of a batch is from what the fixed cost and the cost per \
-            item say, as a typical share of it, on the worst instance. High: something else than \
-            the number of items decides, such as their size or the load of others; trust the costs \
-            less, and bound the size yourself.",
+            item say, on the worst instance, as the mean absolute logarithm of their quotient: 0.3 \
+            is typically a third off, and it is at most 1. High: something else than the number of \
+            items decides, such as their size or the load of others; trust the costs less, and bound \
+            the size yourself.",
         no_value: NO_BATCHER,
     })
     .query(gauge(&MODEL_RESIDUAL).max_by(NAME), "{{batcher}}")
-    .bad_above(0.5, 1.0);
+    .bad_above(0.4, 0.7);
     let pairs = Draft::time_series(Text {
         title: "Pairs",
         unit: "short",
