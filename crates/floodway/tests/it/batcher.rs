@@ -7,6 +7,7 @@ mod builds;
 mod cancel;
 mod dedup;
 mod drain;
+mod elsewhere;
 mod failure;
 mod kit;
 mod limits;
