@@ -325,7 +325,10 @@ where
             return Err(self.refuse(BatchRejected::Closed));
         }
         let first = state.queue.len() == 0;
-        if self.settings.timings || first {
+        let free = state.in_flight < self.settings.max_in_flight && !state.asking;
+        // Otherwise what was read when the last batch came back is good enough.
+        let read = first && (free || self.settings.max_wait.is_some());
+        if self.settings.timings || read {
             state.seen = self.settings.clock.now();
         }
         entry.arrived = state.seen;
@@ -342,8 +345,8 @@ where
             }
             let max_weight = state.sizer.max_weight().unwrap_or(u64::MAX);
             let worth_asking = state.queue.is_worth_asking(line, max_weight);
-            if worth_asking && state.in_flight < self.settings.max_in_flight && !state.asking {
-                if !self.settings.timings && !first {
+            if worth_asking && free {
+                if !self.settings.timings && !read {
                     state.seen = self.settings.clock.now();
                 }
                 self.pump(&mut state, None, Order::ReadyFirst, &mut after);
