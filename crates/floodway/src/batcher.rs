@@ -24,6 +24,7 @@ mod builder;
 mod call;
 mod cells;
 mod core;
+mod description;
 mod error;
 mod failure;
 mod lane;
@@ -41,7 +42,7 @@ use self::core::Engine;
 pub use self::{
     builder::{BatcherBuilder, PreparedBatcher, QueueFull},
     call::Call,
-    core::Key,
+    description::Key,
     error::{BatchError, BatchRejected},
     failure::OnBatchError,
     snapshot::BatcherSnapshot,

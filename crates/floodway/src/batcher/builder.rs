@@ -9,7 +9,8 @@ use tokio::sync::Semaphore;
 use super::{
     Batcher, OnBatchError,
     cells::Cells,
-    core::{Core, Dedup, Engine, Failure, Key, Keys, Output, Run, Settings, Share},
+    core::{Core, Engine},
+    description::{Dedup, Failure, Key, Keys, Output, Run, Settings, Share},
     shared::Shared,
 };
 use crate::{BuildError, Clock, Instrumentation, Limiter, Outcome, Priority, admission::Admission};

@@ -11,7 +11,8 @@ use tokio::{sync::OwnedSemaphorePermit, task::coop::poll_proceed};
 
 use super::{
     BatchError, BatchRejected,
-    core::{Answer, Engine},
+    core::Engine,
+    description::Answer,
     seat::{Left, Seat},
 };
 

@@ -3,13 +3,12 @@
 mod asking;
 mod ending;
 mod engine;
+mod place;
 mod refusing;
 mod watching;
 
 use std::{
-    hash::Hash,
     mem,
-    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -18,103 +17,29 @@ use std::{
 };
 
 use floodway_control::{BatchDecision, BatchQueue, BatchRun, BatchSizer, BatchTrigger, Dispatch};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{Notify, Semaphore};
 use tracing::Span;
 
 use super::{
-    BatchError, BatchRejected, OnBatchError, QueueFull,
+    BatchRejected,
     cells::Cells,
+    description::{Answer, Failure, Key, Keys, Run, Settings, Share},
     lane::{self, Batch},
     queue::{Caller, Callers, Entry, Order, Queue, Taken},
-    seat::{Left, Riders, Seat},
+    seat::{Riders, Seat},
     shared::Shared,
     watch::Watch,
 };
 use crate::{
-    Clock, Outcome as Load,
+    Outcome as Load,
     admission::{Admission, Permits},
 };
 
-use self::asking::Asking;
 pub(super) use self::engine::Engine;
-
-/// What a caller gets.
-pub(super) type Answer<U, E> = Result<U, BatchError<E>>;
-
-/// What the batch function gives: a result for each item, or an error for all of them.
-pub(super) type Output<U, E> = Result<Vec<Result<U, E>>, E>;
-
-/// The batch function.
-pub(super) type Run<T, U, E> =
-    Arc<dyn Fn(Vec<T>) -> Pin<Box<dyn Future<Output = Output<U, E>> + Send>> + Send + Sync>;
-
-/// What partitions and items are told apart by.
-pub trait Key: Hash + Eq + Clone + Send + 'static {}
-
-impl<K: Hash + Eq + Clone + Send + 'static> Key for K {}
-
-type Fun<T, V> = Arc<dyn Fn(&T) -> V + Send + Sync>;
-
-/// Makes an answer for another caller.
-pub(super) type Share<U, E> = fn(&Answer<U, E>) -> Answer<U, E>;
-
-/// Makes items to be sent again.
-type Copies<T> = fn(&[T]) -> Vec<T>;
-
-/// What is known of an item by looking at it.
-pub(super) struct Keys<T, U, E, K, D> {
-    pub(super) weigh: Option<Fun<T, u64>>,
-    pub(super) partition: Option<Fun<T, K>>,
-    pub(super) dedup: Option<Dedup<T, U, E, D>>,
-}
-
-/// Items of one key are sent once, and all their callers have the answer.
-pub(super) struct Dedup<T, U, E, D> {
-    pub(super) key: Fun<T, D>,
-    pub(super) share: Share<U, E>,
-}
-
-/// What a batch that failed is worth.
-pub(super) struct Failure<T, E> {
-    pub(super) on_error: OnBatchError<E>,
-    pub(super) too_large: Option<fn(&E) -> bool>,
-    /// How items are copied that may be sent again; `None` if none is.
-    pub(super) copy: Option<Copies<T>>,
-    pub(super) load: Load,
-}
-
-// Not derived, because that would ask for clones of items and keys.
-impl<T, U, E, K, D> Clone for Keys<T, U, E, K, D> {
-    fn clone(&self) -> Self {
-        let dedup = self.dedup.as_ref();
-        let dedup = dedup.map(|dedup| Dedup { key: Arc::clone(&dedup.key), share: dedup.share });
-        Self { weigh: self.weigh.clone(), partition: self.partition.clone(), dedup }
-    }
-}
-
-impl<T, E> Clone for Failure<T, E> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T, E> Copy for Failure<T, E> {}
-
-/// Numbers of the configuration.
-#[derive(Clone, Debug)]
-pub(super) struct Settings {
-    pub(super) name: Arc<str>,
-    /// As configured; an item above it is refused.
-    pub(super) max_weight: Option<u64>,
-    pub(super) capacity: usize,
-    pub(super) queue_full: QueueFull,
-    pub(super) max_wait: Option<Duration>,
-    pub(super) max_in_flight: usize,
-    pub(super) abort_abandoned: bool,
-    /// Whether the clock is read for each item.
-    pub(super) timings: bool,
-    pub(super) clock: Clock,
-}
+use self::{
+    asking::Asking,
+    place::{Place, Unseat},
+};
 
 pub(super) struct Core<T, U, E, K, D> {
     pub(super) settings: Settings,
@@ -186,46 +111,6 @@ pub(super) struct Launch<T, U, E, D> {
 impl<T, U, E, K, D> State<T, U, E, K, D> {
     const fn is_idle(&self) -> bool {
         self.in_flight == 0 && self.queue.len() == 0
-    }
-}
-
-/// A caller's place in the queue, which is free again unless it is kept.
-struct Place<'a>(&'a Semaphore);
-
-impl<'a> Place<'a> {
-    fn try_take(room: &'a Semaphore) -> Result<Self, TryAcquireError> {
-        room.try_acquire()?.forget();
-        Ok(Self(room))
-    }
-
-    fn of(room: &'a Semaphore, place: OwnedSemaphorePermit) -> Self {
-        place.forget();
-        Self(room)
-    }
-
-    /// From now on the item in the queue has it.
-    fn keep(self) {
-        mem::forget(self);
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.add_permits(1);
-    }
-}
-
-/// A caller whose call ends before it waits.
-struct Unseat<'a, T, U, E> {
-    core: &'a dyn Engine<T, U, E>,
-    seat: &'a Seat<Answer<U, E>>,
-}
-
-impl<T, U, E> Drop for Unseat<'_, T, U, E> {
-    fn drop(&mut self) {
-        if matches!(self.seat.leave(), Left::Queued) {
-            self.core.left();
-        }
     }
 }
 

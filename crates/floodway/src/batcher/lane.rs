@@ -18,7 +18,8 @@ use tracing::{Instrument, Span};
 use super::{
     BatchError,
     cells::{BatchOutcome, ItemOutcome},
-    core::{Answer, Core, Key, Launch, Output},
+    core::{Core, Launch},
+    description::{Answer, Key, Output},
     failure::Next,
     queue::Callers,
     seat::Riders,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use tokio::{sync::Notify, time::timeout_at};
 
-use super::core::{Core, Key};
+use super::{core::Core, description::Key};
 
 /// The watch of a batcher, which lives as long as the batcher or the runtime does.
 pub(super) struct Watch<T, U, E, K, D> {
