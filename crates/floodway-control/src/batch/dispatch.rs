@@ -17,6 +17,9 @@ const LINGER: Duration = Duration::from_millis(5);
 /// quicker.
 const HANGS: Duration = Duration::from_secs(1);
 
+/// An α ÷ β with which it does.
+const PAYS: f64 = 2.0;
+
 /// One part of so many of a slot's share may be missing.
 const NEARLY: usize = 16;
 
@@ -100,6 +103,11 @@ impl BatchSizer {
         self.probe_or(queued.min(most).min(needed.max(share)), queued, trigger)
     }
 
+    /// Whether there are many pairs, or those that there are leave no doubt that batching pays.
+    fn is_known(&self) -> bool {
+        self.ratio.pairs() >= MANY || self.ratio.estimate().is_some_and(|ratio| ratio.low >= PAYS)
+    }
+
     /// The items of all callers, where they come back with another when they have their answer.
     pub(super) fn closed(&self) -> Option<usize> {
         let fit = self.target.get().items.saturating_mul(self.queue.slots);
@@ -167,7 +175,7 @@ impl BatchSizer {
             target: self.target.get().items,
             most: max_size.min(self.timely().unwrap_or(usize::MAX)),
             queued,
-            rare: self.ratio.pairs() >= MANY && self.closed().is_some(),
+            rare: self.closed().is_some() && self.is_known(),
             doubt: self.doubt,
         };
         let probe = if !self.config.probing {
