@@ -15,7 +15,7 @@ const TRIAL: usize = 16;
 const BEFORE: usize = 32;
 
 /// A trial has to be so much quicker.
-const BETTER: f64 = 0.95;
+const BETTER: f64 = 0.9;
 
 /// A trial is worth it if it could be so much quicker at best, and ends early if it is so much
 /// slower after a few batches.
