@@ -23,6 +23,9 @@ const PROMISING: f64 = 0.85;
 const WORSE: f64 = 1.15;
 const FEW: usize = 4;
 
+/// A trial whose batches are hardly ever a slot's share is given up after so many times its length.
+const ODD: usize = 4;
+
 /// The most by which a batch may differ from a slot's share of the items.
 const ALIKE: f64 = 1.25;
 
@@ -52,6 +55,8 @@ struct Trial {
     slots: usize,
     /// Batches that went before it, or with it while others of before were still running.
     skip: usize,
+    /// Batches that went with it, whatever their size.
+    seen: usize,
     times: Vec<f64>,
 }
 
@@ -83,6 +88,15 @@ impl Crowd {
             self.trial = None;
             return;
         };
+        if let Some(trial) = &mut self.trial
+            && trial.slots == used
+        {
+            trial.seen += 1;
+            if trial.seen > ODD * TRIAL * trial.slots {
+                self.fail();
+                return;
+            }
+        }
         let share = all as f64 / used as f64;
         let alike = items.max(share) <= ALIKE * items.min(share);
         if role != Role::Regular || !alike {
@@ -127,22 +141,29 @@ impl Crowd {
         let change = current as f64 / other as f64;
         let best = (ratio + items * change) / ((ratio + items) * change.max(1.0));
         if best <= PROMISING {
-            self.trial = Some(Trial { slots: other, skip: other, times: Vec::new() });
+            self.trial = Some(Trial { slots: other, skip: other, seen: 0, times: Vec::new() });
         }
     }
 
     fn judge(&mut self, slots: usize) {
-        let Some(mut trial) = self.trial.take() else { return };
-        self.since = 0;
+        let Some(trial) = &mut self.trial else { return };
         if median(&mut trial.times) < median(&mut self.times.clone()) + BETTER.ln() {
             self.used = (trial.slots < slots).then_some(trial.slots);
+            self.trial = None;
+            self.since = 0;
             // Further in the same direction, and soon.
             self.more = !self.more;
             self.between = SOON;
             self.count = 0;
         } else {
-            self.between = (self.between * 2).min(SELDOM);
+            self.fail();
         }
+    }
+
+    fn fail(&mut self) {
+        self.trial = None;
+        self.since = 0;
+        self.between = (self.between * 2).min(SELDOM);
     }
 }
 
@@ -165,4 +186,45 @@ pub(super) struct Batch {
 fn median(times: &mut [f64]) -> f64 {
     times.sort_unstable_by(f64::total_cmp);
     times[times.len() / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A batch of 64 callers with four slots.
+    fn batch(items: f64, used: usize, log_time: f64) -> Batch {
+        let (all, ratio, role) = (Some(64), Some(100.0), Role::Regular);
+        Batch { items, used, slots: 4, all, ratio, log_time, role }
+    }
+
+    fn on_trial() -> Crowd {
+        let mut crowd = Crowd::new();
+        while crowd.slots(4) == 4 {
+            crowd.add(&batch(16.0, 4, 0.0));
+        }
+        crowd
+    }
+
+    #[test]
+    fn fewer_at_a_time_are_kept_if_they_are_quicker() {
+        for (log_time, kept) in [(-0.5, 2), (0.5, 4)] {
+            let mut crowd = on_trial();
+            assert_eq!(crowd.slots(4), 2);
+            for _ in 0..34 {
+                let used = crowd.slots(4);
+                crowd.add(&batch(64.0 / used as f64, used, if used == 2 { log_time } else { 0.0 }));
+            }
+            assert_eq!(crowd.slots(4), kept);
+        }
+    }
+
+    #[test]
+    fn a_trial_of_odd_batches_ends() {
+        let mut crowd = on_trial();
+        for _ in 0..200 {
+            crowd.add(&batch(1.0, crowd.slots(4), -9.0));
+        }
+        assert_eq!(crowd.slots(4), 4);
+    }
 }
