@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use floodway::{Pool, PoolSnapshot};
+use floodway::{Pool, PoolFailure, PoolSnapshot};
 use sqlx::{Database, Error, pool::PoolConnection};
 
 /// A [`sqlx::Pool`] as Floodway sees it.
@@ -73,14 +73,37 @@ impl<DB: Database> Pool for SqlxPool<DB> {
     fn release(
         &self,
         mut connection: PoolConnection<DB>,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    ) -> Option<impl Future<Output = ()> + Send + 'static> {
         // What the connection's `Drop` spawns, awaited: it checks the connection, which takes a
         // round trip, and then wakes who waits in the pool.
-        connection.return_to_pool()
+        Some(connection.return_to_pool())
     }
 
-    fn is_timeout(error: &Error) -> bool {
-        matches!(error, Error::PoolTimedOut)
+    fn failure(error: &Error) -> PoolFailure {
+        match error {
+            Error::PoolTimedOut => PoolFailure::TimedOut,
+            Error::PoolClosed => PoolFailure::Closed,
+            _ => PoolFailure::Failed,
+        }
+    }
+
+    fn trim(&self, open: u32) -> impl Future<Output = u32> + Send + 'static {
+        let pool = self.0.clone();
+        async move {
+            let mut closed = 0;
+            while pool.size() > open
+                && let Some(idle) = pool.try_acquire()
+            {
+                // Whatever closing it says, it is no connection of the pool any more.
+                let _ = idle.close().await;
+                closed += 1;
+            }
+            closed
+        }
+    }
+
+    fn changed(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.0.close_event()
     }
 }
 

@@ -51,7 +51,10 @@ pub use limiter::{
     LimiterMap, LimiterMapBuilder, MAX_PERMITS, Mode, Permit, Queue, RejectReason, Rejected,
 };
 pub use panic::Panic;
-pub use pool::{ConnectionError, Pool, PoolLimiter, PoolLimiterBuilder, PoolSnapshot, Pooled};
+pub use pool::{
+    ConnectionError, Connects, Pool, PoolFailure, PoolLimiter, PoolLimiterBuilder, PoolSnapshot,
+    Pooled,
+};
 
 /// Compiles and runs the examples of the guide. A doctest alone: the guide is not in the package.
 #[cfg(doctest)]

@@ -1,6 +1,6 @@
 //! sqlx over SQLite, and the shape of the adapter for every database.
 
-use floodway::{ConnectionError, Pool as _, Registry, RejectReason};
+use floodway::{ConnectionError, Pool as _, PoolFailure, Registry, RejectReason};
 use floodway_metrics::catalogue::{limiter as limiter_metrics, pool as metrics};
 use floodway_pool::SqlxPool;
 use sqlx::{MySql, Postgres, Sqlite};
@@ -81,6 +81,8 @@ async fn one_adapter_serves_every_database() {
     let (_dir, pool) = sqlite(3).await;
     let snapshot = SqlxPool::new(pool).snapshot();
     assert_eq!((snapshot.max, snapshot.open, snapshot.idle, snapshot.closed), (3, 1, 1, false));
-    assert!(SqlxPool::<Sqlite>::is_timeout(&sqlx::Error::PoolTimedOut));
-    assert!(!SqlxPool::<Sqlite>::is_timeout(&sqlx::Error::PoolClosed));
+    let failure = SqlxPool::<Sqlite>::failure;
+    assert_eq!(failure(&sqlx::Error::PoolTimedOut), PoolFailure::TimedOut);
+    assert_eq!(failure(&sqlx::Error::PoolClosed), PoolFailure::Closed);
+    assert_eq!(failure(&sqlx::Error::WorkerCrashed), PoolFailure::Failed);
 }

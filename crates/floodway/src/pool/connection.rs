@@ -53,12 +53,18 @@ impl<P: Pool> Drop for Pooled<P> {
         let Some((connection, permit)) = self.held.take() else {
             return;
         };
-        let gate = Arc::clone(&self.gate);
         let since = self.since;
-        self.gate.runtime.spawn(async move {
-            gate.pool.release(connection).await;
+        let returned = move |gate: &Gate<P>| {
             gate.cells.usage.record(gate.clock.now().saturating_sub(since));
             gate.give_back(permit, Outcome::Success);
+        };
+        let Some(release) = self.gate.pool.release(connection) else {
+            return returned(&self.gate);
+        };
+        let gate = Arc::clone(&self.gate);
+        self.gate.runtime.spawn(async move {
+            release.await;
+            returned(&gate);
         });
     }
 }

@@ -57,7 +57,9 @@ impl<P: Pool> Drop for Detached<P> {
             let outcome = match result {
                 // Nobody used it: neither a success nor a use to be measured.
                 Ok(connection) => {
-                    gate.pool.release(connection).await;
+                    if let Some(release) = gate.pool.release(connection) {
+                        release.await;
+                    }
                     Outcome::Ignore
                 }
                 Err(_) => Outcome::Overload,

@@ -14,7 +14,7 @@ use floodway_metrics::{
 };
 use tokio::runtime::Handle;
 
-use super::{Pool, PoolSnapshot};
+use super::{Pool, PoolFailure, PoolSnapshot};
 use crate::{Ceiling, Clock, Limiter, Outcome, Permit};
 
 /// How often the pool is looked at while no permit moves. Foreign use that goes away is noticed
@@ -104,9 +104,9 @@ impl<P: Pool> Gate<P> {
 
     /// Counts what the pool failed at.
     pub(super) fn note(&self, result: &Result<P::Connection, P::Error>) {
-        match result {
+        match result.as_ref().map_err(P::failure) {
             Ok(_) => {}
-            Err(error) if P::is_timeout(error) => self.cells.timeouts.increment(0),
+            Err(PoolFailure::TimedOut) => self.cells.timeouts.increment(0),
             Err(_) => self.cells.errors.increment(0),
         }
     }

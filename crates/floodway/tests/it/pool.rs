@@ -6,8 +6,8 @@ use std::{
 };
 
 use floodway::{
-    BuildError, Clock, ConnectionError, Limiter, Pool, PoolLimiter, PoolSnapshot, Queue, Registry,
-    RejectReason,
+    BuildError, Clock, ConnectionError, Limiter, Pool, PoolFailure, PoolLimiter, PoolSnapshot,
+    Queue, Registry, RejectReason,
 };
 use floodway_metrics::catalogue::{limiter as limiter_metrics, pool as metrics};
 use tokio::{
@@ -120,17 +120,17 @@ impl Pool for FakePool {
         }
     }
 
-    fn release(&self, _: Connection) -> impl Future<Output = ()> + Send + 'static {
+    fn release(&self, _: Connection) -> Option<impl Future<Output = ()> + Send + 'static> {
         let pool = self.clone();
-        async move {
+        Some(async move {
             // A round trip during which the connection is nobody's.
             yield_now().await;
             pool.change(|n| n.used -= 1);
-        }
+        })
     }
 
-    fn is_timeout(_: &TimedOut) -> bool {
-        true
+    fn failure(_: &TimedOut) -> PoolFailure {
+        PoolFailure::TimedOut
     }
 }
 
