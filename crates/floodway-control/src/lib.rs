@@ -7,7 +7,8 @@
 //! - [`Controller`] turns [`Sample`]s into a limit: it gathers them into [`Window`]s, which a
 //!   [`LimitAlgorithm`] reads: [`AnchoredGradient`], [`Vegas`],
 //!   [`Gradient2`], [`Aimd`], [`Fixed`].
-//! - [`PoolCeiling`] derives the limit that a connection pool can really give.
+//! - [`PoolCeiling`] derives the limit that a connection pool can really give, and [`ConnectHealth`]
+//!   how many may try while connecting fails.
 //! - [`ChunkSizer`] says how many items of a fan-out a worker takes at once.
 //! - [`BatchSizer`] says how many items go into one batch, and when it goes.
 //! - [`sizing`] has formulas to start from, and how parallel a run was.
@@ -35,7 +36,7 @@ pub use estimates::{Estimates, ProbeResult};
 pub use limit::{
     Aimd, AnchoredGradient, Fixed, Gradient2, InvalidParameter, LimitAlgorithm, Vegas,
 };
-pub use pool::{PoolCeiling, PoolUse};
+pub use pool::{ConnectHealth, PoolCeiling, PoolUse};
 pub use queue::{
     Class, Discipline, Next, Priority, QueueConfig, Refusal, Ticket, Verdict, WaitQueue,
     WaitRequest,
