@@ -191,7 +191,15 @@ pub(super) struct Custom {
     pub(super) line_width: u32,
     pub(super) fill_opacity: u32,
     pub(super) show_points: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stacking: Option<Stacking>,
     pub(super) thresholds_style: ThresholdsStyle,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Stacking {
+    pub(super) mode: &'static str,
+    pub(super) group: &'static str,
 }
 
 #[derive(Debug, Serialize)]

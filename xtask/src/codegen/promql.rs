@@ -46,6 +46,12 @@ pub(super) fn sum_rate(metric: &Metric) -> Expr {
     rate_of(metric, "_sum")
 }
 
+/// Observations of a histogram per second.
+pub(super) fn count_rate(metric: &Metric) -> Expr {
+    assert!(matches!(metric.kind, Kind::Histogram(_)), "{} is not a histogram", metric.name);
+    rate_of(metric, "_count")
+}
+
 /// The `q` quantile of a histogram for each value of the labels, in the histogram's unit.
 pub(super) fn quantile(q: f64, by: &[&str], metric: &Metric) -> Expr {
     let buckets = bucket_function("rate", metric);

@@ -104,6 +104,33 @@ fn every_metric_of_a_fan_out_is_there_at_zero_with_every_label_value() {
 }
 
 #[test]
+fn every_metric_of_a_pool_is_there_at_zero_with_every_label_value() {
+    let registry = Registry::new();
+    let _pool = Zeros::registered(&registry, ComponentKind::Pool, "db");
+    let page = Exporter::new(&registry).render();
+    for line in [
+        "# TYPE floodway_pool_limit gauge\n",
+        "floodway_pool_limit{pool=\"db\",source=\"effective\"} 0\n",
+        "floodway_pool_limit{pool=\"db\",source=\"algorithm\"} 0\n",
+        "# TYPE floodway_pool_rejections_total counter\n",
+        "floodway_pool_rejections_total{pool=\"db\",cause=\"queue_full\"} 0\n",
+        "floodway_pool_rejections_total{pool=\"db\",cause=\"nested\"} 0\n",
+        "floodway_pool_abandoned_acquires_total{pool=\"db\"} 0\n",
+        "floodway_pool_connections_opening{pool=\"db\"} 0\n",
+        "floodway_pool_connect_failures_total{pool=\"db\"} 0\n",
+        "floodway_pool_connections_trimmed_total{pool=\"db\"} 0\n",
+        "floodway_pool_claims{pool=\"db\"} 0\n",
+        "floodway_pool_oldest_hold_seconds{pool=\"db\"} 0\n",
+        "# TYPE floodway_pool_connect_duration_seconds histogram\n",
+        "floodway_pool_connect_duration_seconds_bucket{pool=\"db\",le=\"0.0001\"} 0\n",
+    ] {
+        assert!(page.contains(line), "{line}{page}");
+    }
+    let series = page.lines().filter(|line| line.contains("{pool=\"db\""));
+    assert_eq!(series.count(), 85);
+}
+
+#[test]
 fn every_metric_of_a_batcher_is_there_at_zero_with_every_label_value() {
     let registry = Registry::new();
     let _batcher = Zeros::registered(&registry, ComponentKind::Batcher, "users");

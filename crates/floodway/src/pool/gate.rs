@@ -151,7 +151,8 @@ impl<P: Pool> Source for Gate<P> {
         out.number(&catalogue::CONNECTIONS_MAX, f64::from(max));
         out.number(&catalogue::CONNECTIONS_RESERVED, f64::from(reserved));
         out.number(&catalogue::CONNECTIONS_FOREIGN, f64::from(foreign));
-        out.number(&catalogue::LIMIT, f64::from(self.ceiling.limit()));
+        let pool = self.ceiling.limit();
+        out.numbers(&catalogue::LIMIT, [self.limiter.limit(), pool, pool, max, max].map(f64::from));
         out.number(&catalogue::PENDING_REQUESTS, self.limiter.queued() as f64);
         out.number(&catalogue::TIMEOUTS, self.cells.timeouts.total() as f64);
         out.number(&catalogue::ERRORS, self.cells.errors.total() as f64);

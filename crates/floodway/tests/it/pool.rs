@@ -195,7 +195,7 @@ async fn hands_out_what_is_neither_reserved_nor_used_by_others() {
     let snapshot = bench.registry.snapshot();
     assert_eq!(snapshot.number(&metrics::CONNECTIONS_FOREIGN, &["db"]), Some(3.0));
     assert_eq!(snapshot.number(&metrics::CONNECTIONS, &["db", "used"]), Some(7.0));
-    assert_eq!(snapshot.number(&metrics::LIMIT, &["db"]), Some(5.0));
+    assert_eq!(snapshot.number(&metrics::LIMIT, &["db", "effective"]), Some(5.0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -287,7 +287,7 @@ async fn a_closed_pool_refuses_at_once_and_everywhere() {
         );
     }
     let snapshot = bench.registry.snapshot();
-    assert_eq!(snapshot.number(&metrics::LIMIT, &["db"]), Some(0.0));
+    assert_eq!(snapshot.number(&metrics::LIMIT, &["db", "effective"]), Some(0.0));
 }
 
 #[tokio::test(start_paused = true)]

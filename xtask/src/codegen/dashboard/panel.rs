@@ -3,7 +3,7 @@
 use crate::codegen::{
     grafana::{
         Color, Custom, Datasource, FieldConfig, FieldDefaults, GridPos, Legend, Options, Panel,
-        Reduce, Show, Step, Target, Thresholds, ThresholdsStyle, Tooltip, YAxis,
+        Reduce, Show, Stacking, Step, Target, Thresholds, ThresholdsStyle, Tooltip, YAxis,
     },
     promql::Expr,
 };
@@ -25,6 +25,7 @@ pub(super) struct Draft {
     queries: Vec<(Expr, &'static str)>,
     thresholds: Option<Vec<Step>>,
     max: Option<f64>,
+    stacked: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl Draft {
     }
 
     fn new(kind: Kind, text: Text) -> Self {
-        Self { kind, text, queries: Vec::new(), thresholds: None, max: None }
+        Self { kind, text, queries: Vec::new(), thresholds: None, max: None, stacked: false }
     }
 
     pub(super) fn query(mut self, expr: Expr, legend: &'static str) -> Self {
@@ -83,6 +84,12 @@ impl Draft {
     /// The end of the scale, where there is a natural one.
     pub(super) fn up_to(mut self, max: f64) -> Self {
         self.max = Some(max);
+        self
+    }
+
+    /// Lines on top of one another, for parts of a whole.
+    pub(super) fn stacked(mut self) -> Self {
+        self.stacked = true;
         self
     }
 
@@ -132,8 +139,9 @@ impl Draft {
         let style = if self.thresholds.is_some() { "dashed" } else { "off" };
         (self.kind == Kind::TimeSeries).then_some(Custom {
             line_width: 1,
-            fill_opacity: 10,
+            fill_opacity: if self.stacked { 30 } else { 10 },
             show_points: "never",
+            stacking: self.stacked.then_some(Stacking { mode: "normal", group: "A" }),
             thresholds_style: ThresholdsStyle { mode: style },
         })
     }

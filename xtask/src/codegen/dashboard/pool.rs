@@ -1,8 +1,9 @@
 //! The connection pool's dashboard.
 
 use floodway_metrics::catalogue::pool::{
-    CONNECTIONS, CONNECTIONS_FOREIGN, CONNECTIONS_MAX, CONNECTIONS_RESERVED, ERRORS, LIMIT,
-    PENDING_REQUESTS, STATE, TIMEOUTS, USE_DURATION, WAIT_DURATION,
+    ABANDONED, CAUSE, CLAIMS, CONNECT_DURATION, CONNECT_FAILURES, CONNECTING, CONNECTIONS,
+    CONNECTIONS_FOREIGN, CONNECTIONS_MAX, CONNECTIONS_RESERVED, ERRORS, LIMIT, OLDEST_HOLD,
+    PENDING_REQUESTS, REJECTIONS, SOURCE, STATE, TIMEOUTS, TRIMMED, USE_DURATION, WAIT_DURATION,
 };
 
 use super::{
@@ -11,15 +12,16 @@ use super::{
 };
 use crate::codegen::{
     grafana::Dashboard,
-    promql::{gauge, quantile, rate, sum_rate},
+    promql::{count_rate, gauge, quantile, rate, sum_rate},
 };
 
 /// By the component's name.
 const NAME: &[&str] = &["pool"];
 
 const NO_POOL: &str = "No pool matches: check the variables above and the scrape.";
-const NO_CONNECTION: &str = "Nobody got a connection: check Timeouts and errors.";
+const NO_CONNECTION: &str = "Nobody got a connection: check Rejected by cause.";
 const NO_RETURN: &str = "No connection came back: check Connections for those still used.";
+const NO_CONNECT: &str = "No connection was opened, or the pool lets nobody look on.";
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
@@ -29,12 +31,25 @@ pub(super) fn dashboard() -> Dashboard {
         anchor: &LIMIT,
         sections: vec![
             Section { title: "At a glance", lines: vec![glance()] },
-            Section { title: "Pool", lines: vec![connections(), durations()] },
+            Section { title: "Who is refused, and why", lines: vec![refusals()] },
+            Section { title: "Where the time goes", lines: vec![durations()] },
+            Section { title: "What bounds it", lines: vec![bounds(), holds()] },
         ],
     })
 }
 
 fn glance() -> Line {
+    let rejected = rate(&REJECTIONS).sum();
+    let asked = count_rate(&WAIT_DURATION).sum().plus(&rejected);
+    let success = Draft::stat(Text {
+        title: "Success",
+        unit: "percentunit",
+        description: "Share of callers that got a connection, of those that got one or were \
+            refused.",
+        no_value: NO_CONNECTION,
+    })
+    .query(rejected.per(&asked).complement(), "served")
+    .bad_below(0.999, 0.99);
     let used = Draft::stat(Text {
         title: "Mean use",
         unit: "percentunit",
@@ -50,14 +65,6 @@ fn glance() -> Line {
         no_value: NO_POOL,
     })
     .query(gauge(&PENDING_REQUESTS).sum(), "pending");
-    let timeouts = Draft::stat(Text {
-        title: "Timeouts",
-        unit: "ops",
-        description: "Times per second that a pool itself gave up waiting. With every user of the \
-            pool behind the limiter this is zero.",
-        no_value: NO_POOL,
-    })
-    .query(rate(&TIMEOUTS).sum(), "timeouts");
     let wait = Draft::stat(Text {
         title: "Wait p99",
         unit: "s",
@@ -66,22 +73,37 @@ fn glance() -> Line {
     })
     .query(quantile(0.99, &[], &WAIT_DURATION).numbers(), "p99")
     .bad_above(0.1, 0.25);
-    Line { height: 4, panels: vec![used, pending, timeouts, wait] }
-}
-
-fn connections() -> Line {
-    let connections = Draft::time_series(Text {
-        title: "Connections",
-        unit: "short",
-        description: "Open connections by state, and what bounds them: the limit is the most that \
-            the pool may open, minus those reserved and those used by others.",
+    let connects = Draft::stat(Text {
+        title: "Connect failures",
+        unit: "ops",
+        description: "Times per second that a connection could not be opened: the database \
+            refuses, or cannot be reached.",
+        no_value: NO_CONNECT,
+    })
+    .query(rate(&CONNECT_FAILURES).sum(), "failures");
+    let timeouts = Draft::stat(Text {
+        title: "Timeouts",
+        unit: "ops",
+        description: "Times per second that a pool itself gave up waiting. With every user of the \
+            pool behind the limiter this is zero.",
         no_value: NO_POOL,
     })
-    .query(gauge(&CONNECTIONS).sum_by(&["pool", STATE.name]), "{{pool}} {{state}}")
-    .query(gauge(&CONNECTIONS_MAX).sum_by(NAME), "{{pool}} max")
-    .query(gauge(&LIMIT).sum_by(NAME), "{{pool}} limit")
-    .query(gauge(&CONNECTIONS_RESERVED).sum_by(NAME), "{{pool}} reserved")
-    .query(gauge(&CONNECTIONS_FOREIGN).sum_by(NAME), "{{pool}} foreign");
+    .query(rate(&TIMEOUTS).sum(), "timeouts");
+    Line { height: 4, panels: vec![success, used, pending, wait, connects, timeouts] }
+}
+
+fn refusals() -> Line {
+    let rejected = Draft::time_series(Text {
+        title: "Rejected by cause",
+        unit: "reqps",
+        description: "Callers refused per second. pool_held: shorten transactions, or see whether \
+            a larger pool helps; foreign: somebody passes the limiter by; connect_failing: the \
+            database; ceiling: a bound outside of the pool; weight and nested: mistakes in the \
+            calling code.",
+        no_value: NO_POOL,
+    })
+    .query(rate(&REJECTIONS).sum_by(&["pool", CAUSE.name]), "{{pool}} {{cause}}")
+    .stacked();
     let pending = Draft::time_series(Text {
         title: "Pending",
         unit: "short",
@@ -90,16 +112,20 @@ fn connections() -> Line {
     })
     .query(gauge(&PENDING_REQUESTS).sum_by(NAME), "{{pool}}");
     let failures = Draft::time_series(Text {
-        title: "Timeouts and errors",
+        title: "Failures",
         unit: "ops",
-        description: "Times per second that the pool gave up waiting, or failed for another cause. \
-            Timeouts mean that somebody passes the limiter by; errors, that the database refuses \
-            connections.",
+        description: "Times per second that the pool gave up waiting, that it failed for another \
+            cause, that a connection could not be opened, and that a caller left while one was \
+            obtained for it. Timeouts mean that somebody passes the limiter by; errors and connect \
+            failures, that the database refuses connections; abandoned, that callers give up \
+            sooner than connecting does.",
         no_value: NO_POOL,
     })
     .query(rate(&TIMEOUTS).sum_by(NAME), "{{pool}} timeouts")
-    .query(rate(&ERRORS).sum_by(NAME), "{{pool}} errors");
-    Line { height: 9, panels: vec![connections, pending, failures] }
+    .query(rate(&ERRORS).sum_by(NAME), "{{pool}} errors")
+    .query(rate(&CONNECT_FAILURES).sum_by(NAME), "{{pool}} connect failures")
+    .query(rate(&ABANDONED).sum_by(NAME), "{{pool}} abandoned");
+    Line { height: 9, panels: vec![rejected, pending, failures] }
 }
 
 fn durations() -> Line {
@@ -122,6 +148,41 @@ fn durations() -> Line {
     .query(quantile(0.5, NAME, &USE_DURATION), "{{pool}} p50")
     .query(quantile(0.95, NAME, &USE_DURATION), "{{pool}} p95")
     .query(quantile(0.99, NAME, &USE_DURATION), "{{pool}} p99");
+    let connect = Draft::time_series(Text {
+        title: "Connect",
+        unit: "s",
+        description: "Time to open a connection. Whoever waits for one waits that much longer; \
+            opened again and again, they live for too short a time.",
+        no_value: NO_CONNECT,
+    })
+    .query(quantile(0.5, NAME, &CONNECT_DURATION), "{{pool}} p50")
+    .query(quantile(0.95, NAME, &CONNECT_DURATION), "{{pool}} p95")
+    .query(quantile(0.99, NAME, &CONNECT_DURATION), "{{pool}} p99");
+    Line { height: 9, panels: vec![wait, used, connect] }
+}
+
+fn bounds() -> Line {
+    let limit = Draft::time_series(Text {
+        title: "Limit by source",
+        unit: "short",
+        description: "Connections that may be handed out, and what each source alone would allow. \
+            The lowest decides: the pool is too small or used by others, connecting fails, or a \
+            bound above the pool is lower.",
+        no_value: NO_POOL,
+    })
+    .query(gauge(&LIMIT).sum_by(&["pool", SOURCE.name]), "{{pool}} {{source}}");
+    let connections = Draft::time_series(Text {
+        title: "Connections",
+        unit: "short",
+        description: "Open connections by state, and what bounds them: the most that the pool may \
+            open, those reserved and those used by others.",
+        no_value: NO_POOL,
+    })
+    .query(gauge(&CONNECTIONS).sum_by(&["pool", STATE.name]), "{{pool}} {{state}}")
+    .query(gauge(&CONNECTIONS_MAX).sum_by(NAME), "{{pool}} max")
+    .query(gauge(&CONNECTIONS_RESERVED).sum_by(NAME), "{{pool}} reserved")
+    .query(gauge(&CONNECTIONS_FOREIGN).sum_by(NAME), "{{pool}} foreign")
+    .query(gauge(&CONNECTING).sum_by(NAME), "{{pool}} opening");
     let mean = Draft::time_series(Text {
         title: "Mean use",
         unit: "percentunit",
@@ -134,5 +195,34 @@ fn durations() -> Line {
         "{{pool}}",
     )
     .bad_above(0.8, 1.0);
-    Line { height: 9, panels: vec![wait, used, mean] }
+    Line { height: 9, panels: vec![limit, connections, mean] }
+}
+
+fn holds() -> Line {
+    let oldest = Draft::time_series(Text {
+        title: "Oldest hold",
+        unit: "s",
+        description: "How long the connection that has been out for the longest has been, of any \
+            instance. Growing as time does, it is a leak, or a transaction that waits for \
+            something else than the database.",
+        no_value: NO_POOL,
+    })
+    .query(gauge(&OLDEST_HOLD).max_by(NAME), "{{pool}}");
+    let claims = Draft::time_series(Text {
+        title: "Claims",
+        unit: "short",
+        description: "Operations that may take several connections, and hold the right to. Each \
+            leaves room for the others to finish, so many of them keep connections idle.",
+        no_value: NO_POOL,
+    })
+    .query(gauge(&CLAIMS).sum_by(NAME), "{{pool}}");
+    let trimmed = Draft::time_series(Text {
+        title: "Trimmed",
+        unit: "opm",
+        description: "Idle connections closed per minute because a limit above the pool shrank. \
+            Again and again, that limit swings, and each swing costs connects.",
+        no_value: NO_POOL,
+    })
+    .query(rate(&TRIMMED).sum_by(NAME).times(60), "{{pool}}");
+    Line { height: 8, panels: vec![oldest, claims, trimmed] }
 }
