@@ -121,6 +121,40 @@ impl HistogramValue {
         self.cumulative.last().copied().unwrap_or(0)
     }
 
+    /// What was recorded after `earlier`, a former value of the same histogram.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let pairs = self.cumulative.iter().zip(&earlier.cumulative);
+        Self {
+            buckets: self.buckets,
+            cumulative: pairs.map(|(now, then)| now.saturating_sub(*then)).collect(),
+            sum: self.sum - earlier.sum,
+        }
+    }
+
+    /// The value below which the part `share` (0 to 1) of the observations lies, in the exported
+    /// unit; `None` if there are none.
+    ///
+    /// As `histogram_quantile` of Prometheus: in proportion within the bucket, and the highest
+    /// bound for what lies above it.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> Option<f64> {
+        let count = self.count();
+        if count == 0 {
+            return None;
+        }
+        let rank = share.clamp(0.0, 1.0) * count as f64;
+        let (mut below, mut lower) = (0.0, 0.0);
+        for (upper, cumulative) in self.buckets.upper_bounds().zip(&self.cumulative) {
+            let cumulative = *cumulative as f64;
+            if cumulative >= rank && cumulative > below {
+                return Some(lower + (upper - lower) * (rank - below) / (cumulative - below));
+            }
+            (below, lower) = (cumulative, upper);
+        }
+        Some(lower)
+    }
+
     fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.cumulative.iter_mut().zip(&other.cumulative) {
             *mine += theirs;

@@ -52,8 +52,8 @@ pub use limiter::{
 };
 pub use panic::Panic;
 pub use pool::{
-    ConnectionError, Connects, Pool, PoolFailure, PoolLimiter, PoolLimiterBuilder, PoolSnapshot,
-    Pooled,
+    Claim, ConnectionError, Connects, NestedAcquire, Pool, PoolCause, PoolFailure, PoolLimiter,
+    PoolLimiterBuilder, PoolRejected, PoolSnapshot, Pooled, Weight,
 };
 
 /// Compiles and runs the examples of the guide. A doctest alone: the guide is not in the package.

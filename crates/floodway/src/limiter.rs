@@ -19,7 +19,8 @@ mod watch;
 
 use std::{fmt, sync::Arc};
 
-pub(crate) use self::acquire::Lender;
+use self::core::Core;
+pub(crate) use self::{acquire::Lender, ceiling::Bounded, misuse::Site};
 pub use self::{
     acquire::{Acquire, Acquiring},
     builder::LimiterBuilder,
@@ -34,8 +35,7 @@ pub use self::{
     rejected::{RejectReason, Rejected},
     state::MAX_PERMITS,
 };
-use self::{core::Core, misuse::Site};
-use crate::{LimitError, UnknownPartition};
+use crate::{LimitError, Priority, UnknownPartition};
 
 /// Lets a bounded number of operations run at once and the next few wait; refuses the rest.
 ///
@@ -192,6 +192,16 @@ impl Limiter {
     /// The operation of this limiter inside which the calling code runs, if it does.
     pub(crate) fn lender(&self) -> Option<Lender> {
         nested::lender(&self.core).map(|(loans, outer)| Lender { loans, outer })
+    }
+
+    /// Counts a refusal that was decided elsewhere.
+    pub(crate) fn refuse(&self, reason: RejectReason) -> Rejected {
+        self.core.reject(reason, Priority::Normal)
+    }
+
+    /// The limit that the algorithm has chosen, whatever the ceilings are.
+    pub(crate) fn algorithm_limit(&self) -> u32 {
+        self.core.algorithm_limit()
     }
 
     /// Tells limiters apart, in an order that all agree on.

@@ -1,19 +1,28 @@
 //! What a limiter needs to know of a connection pool.
 
 mod builder;
+mod cause;
+mod cells;
+mod claim;
 mod connection;
 mod connects;
 mod detached;
 mod gate;
+mod holds;
 mod limiter;
+mod spare;
+mod weight;
 
 use std::future::{pending, ready};
 
 pub use self::{
     builder::PoolLimiterBuilder,
+    cause::{NestedAcquire, PoolCause, PoolRejected},
+    claim::Claim,
     connection::{ConnectionError, Pooled},
     connects::Connects,
     limiter::PoolLimiter,
+    weight::Weight,
 };
 
 /// A connection pool, as a [`PoolLimiter`] sees it. `floodway-pool` implements it for the pools

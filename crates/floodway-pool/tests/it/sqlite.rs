@@ -67,7 +67,7 @@ async fn a_closed_pool_is_refused_as_such() {
     pool.close().await;
     let refused = connection(&limiter).await.unwrap_err();
     assert!(
-        matches!(refused, ConnectionError::Rejected(r) if r.reason == RejectReason::Closed),
+        matches!(refused, ConnectionError::Rejected(r) if r.rejected.reason == RejectReason::Closed),
         "{refused:?}"
     );
 }

@@ -129,6 +129,12 @@ impl LimiterBuilder {
         Ok(Limiter { core, partition: 0 })
     }
 
+    /// A limiter whose numbers are nobody's business: a part of something else that has its own.
+    pub(crate) fn build_unlisted(self) -> Result<Limiter, BuildError> {
+        let cells = Arc::new(Cells::new(self.instrumentation));
+        Ok(Limiter { core: self.into_core(cells)?, partition: 0 })
+    }
+
     /// A limiter that counts in `cells` and is not registered.
     pub(super) fn into_core(self, cells: Arc<Cells>) -> Result<Arc<Core>, BuildError> {
         self.queue.check()?;

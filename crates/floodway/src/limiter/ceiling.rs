@@ -8,8 +8,6 @@ use std::{
     },
 };
 
-use super::core::Core;
-
 /// A bound that somebody else knows and the algorithm does not: a connection pool, a share of a
 /// fleet's budget, an operator's emergency brake.
 ///
@@ -22,14 +20,20 @@ pub struct Ceiling(Arc<Inner>);
 
 struct Inner {
     limit: AtomicU32,
-    limiters: Mutex<Vec<Weak<Core>>>,
+    bounded: Mutex<Vec<Weak<dyn Bounded>>>,
+}
+
+/// What stands under a ceiling.
+pub(crate) trait Bounded: Send + Sync {
+    /// A ceiling above has moved.
+    fn ceiling_moved(&self);
 }
 
 impl Ceiling {
     /// A ceiling at `limit` permits.
     #[must_use]
     pub fn new(limit: u32) -> Self {
-        Self(Arc::new(Inner { limit: AtomicU32::new(limit), limiters: Mutex::default() }))
+        Self(Arc::new(Inner { limit: AtomicU32::new(limit), bounded: Mutex::default() }))
     }
 
     /// The ceiling now.
@@ -55,24 +59,25 @@ impl Ceiling {
     /// Lets every limiter under this ceiling compute its limit again.
     pub(crate) fn notify(&self) {
         // Collected first, because a limiter wakes waiters, which may run anything.
-        let limiters: Vec<_> = {
-            let mut limiters = self.limiters();
-            limiters.retain(|limiter| limiter.strong_count() > 0);
-            limiters.iter().filter_map(Weak::upgrade).collect()
+        let bounded: Vec<_> = {
+            let mut bounded = self.bounded();
+            bounded.retain(|one| one.strong_count() > 0);
+            bounded.iter().filter_map(Weak::upgrade).collect()
         };
-        for limiter in limiters {
-            limiter.refresh_limit();
+        for one in bounded {
+            one.ceiling_moved();
         }
     }
 
-    pub(super) fn attach(&self, limiter: &Arc<Core>) {
-        let mut limiters = self.limiters();
-        limiters.retain(|limiter| limiter.strong_count() > 0);
-        limiters.push(Arc::downgrade(limiter));
+    /// Tells `bounded` from now on, after those who came before it.
+    pub(crate) fn attach(&self, one: Weak<dyn Bounded>) {
+        let mut bounded = self.bounded();
+        bounded.retain(|one| one.strong_count() > 0);
+        bounded.push(one);
     }
 
-    fn limiters(&self) -> MutexGuard<'_, Vec<Weak<Core>>> {
-        self.0.limiters.lock().unwrap_or_else(PoisonError::into_inner)
+    fn bounded(&self) -> MutexGuard<'_, Vec<Weak<dyn Bounded>>> {
+        self.0.bounded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

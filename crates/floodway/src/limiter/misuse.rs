@@ -5,21 +5,28 @@
 //! belongs to it: the task may then wait for itself. Release builds do not look for that, as it
 //! would cost every permit a lock.
 
-#[cfg(debug_assertions)]
 use std::panic::Location;
 
 /// Where a permit was asked for; nothing in release builds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Site(#[cfg(debug_assertions)] &'static Location<'static>);
+pub(crate) struct Site(#[cfg(debug_assertions)] &'static Location<'static>);
 
 impl Site {
     #[inline]
     #[track_caller]
-    pub(super) fn here() -> Self {
+    pub(crate) fn here() -> Self {
         Self(
             #[cfg(debug_assertions)]
             Location::caller(),
         )
+    }
+
+    /// The place, where it is known.
+    pub(crate) const fn location(self) -> Option<&'static Location<'static>> {
+        #[cfg(debug_assertions)]
+        return Some(self.0);
+        #[cfg(not(debug_assertions))]
+        None
     }
 }
 

@@ -1,12 +1,17 @@
 //! The description of a pool limiter, checked as a whole when it is built.
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
 use floodway_metrics::Registry;
 use tokio::runtime::Handle;
 
-use super::{Pool, PoolLimiter, gate::Gate};
-use crate::{BuildError, Ceiling, Clock, Limiter, LimiterBuilder, MAX_PERMITS, Queue};
+use super::{
+    Pool, PoolLimiter,
+    gate::{Gate, Parts},
+};
+use crate::{
+    BuildError, Ceiling, Clock, LimitAlgorithm, Limiter, LimiterBuilder, MAX_PERMITS, Queue,
+};
 
 /// Describes a [`PoolLimiter`]. Made by [`PoolLimiter::builder`].
 #[must_use]
@@ -14,6 +19,8 @@ pub struct PoolLimiterBuilder<P> {
     name: String,
     pool: P,
     reserved: u32,
+    queue: Queue,
+    outer: Vec<Ceiling>,
     clock: Clock,
     registry: Registry,
     limiter: LimiterBuilder,
@@ -26,6 +33,8 @@ impl<P: Pool> PoolLimiterBuilder<P> {
             name,
             pool,
             reserved: 0,
+            queue: Queue::default(),
+            outer: Vec::new(),
             clock: Clock::default(),
             registry: Registry::global().clone(),
         }
@@ -41,6 +50,29 @@ impl<P: Pool> PoolLimiterBuilder<P> {
     /// Where callers wait for a connection; by default [`Queue::fifo`].
     pub fn queue(mut self, queue: Queue) -> Self {
         self.limiter = self.limiter.queue(queue);
+        self.queue = queue;
+        self
+    }
+
+    /// What decides the limit below what the pool can give: an adaptive algorithm finds how many
+    /// connections at once the database serves best. By default the pool alone decides.
+    pub fn algorithm(mut self, algorithm: impl LimitAlgorithm) -> Self {
+        self.limiter = self.limiter.algorithm(algorithm);
+        self
+    }
+
+    /// The range in which an algorithm may move the limit, in connections; see
+    /// [`LimiterBuilder::bounds`].
+    pub fn bounds(mut self, bounds: RangeInclusive<u32>) -> Self {
+        self.limiter = self.limiter.bounds(bounds);
+        self
+    }
+
+    /// Adds an outer bound; the lowest applies. When it falls below the number of open connections,
+    /// idle ones are closed until no more are open than it allows, where the pool can do that.
+    pub fn ceiling(mut self, ceiling: Ceiling) -> Self {
+        self.limiter = self.limiter.ceiling(ceiling.clone());
+        self.outer.push(ceiling);
         self
     }
 
@@ -80,9 +112,25 @@ impl<P: Pool> PoolLimiterBuilder<P> {
         if self.reserved >= max {
             return Err(BuildError::Reserved { reserved: self.reserved, max });
         }
-        let ceiling = Ceiling::new(max - self.reserved);
+        let most = max - self.reserved;
+        let (ceiling, claims_ceiling) = (Ceiling::new(most), Ceiling::new(most - 1));
         let limiter = self.limiter.clock(self.clock.clone()).ceiling(ceiling.clone()).build()?;
-        let gate = Gate::new(self.pool, limiter, ceiling, self.reserved, self.clock, runtime);
+        let claims = Limiter::builder(self.name)
+            .queue(self.queue)
+            .clock(self.clock.clone())
+            .ceiling(claims_ceiling.clone())
+            .build_unlisted()?;
+        let gate = Gate::new(Parts {
+            pool: self.pool,
+            limiter,
+            claims,
+            ceiling,
+            claims_ceiling,
+            outer: self.outer,
+            reserved: self.reserved,
+            clock: self.clock,
+            runtime,
+        });
         Ok(PoolLimiter::new(gate, &self.registry)?)
     }
 }

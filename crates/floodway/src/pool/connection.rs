@@ -4,31 +4,52 @@ use std::{
     fmt,
     ops::{Deref, DerefMut},
     sync::Arc,
+    time::Duration,
 };
 
-use super::{Pool, gate::Gate};
-use crate::{Outcome, Permit, Rejected};
+use super::{
+    NestedAcquire, Pool, PoolRejected,
+    gate::{Gate, Right},
+    holds::Phase,
+};
+use crate::{Outcome, limiter::Site};
 
 /// A connection, until it is dropped.
 ///
-/// Dereferences to the pool's own connection. On drop it is returned in the background, and its
-/// permit comes back when the pool has it, so that who is admitted next finds it there.
+/// Dereferences to the pool's own connection. On drop it is returned, in the background where that
+/// takes the pool a round trip, and its permit comes back when the pool has it, so that who is
+/// admitted next finds it there.
 #[must_use = "a connection that is dropped at once was obtained for nothing"]
 pub struct Pooled<P: Pool> {
     gate: Arc<Gate<P>>,
     /// `None` only while being dropped.
-    held: Option<(P::Connection, Permit)>,
+    held: Option<(P::Connection, Right)>,
     since: u64,
+    hold: usize,
+    /// How many were in use when it was handed out, itself included.
+    in_use: u32,
+    outcome: Outcome,
 }
 
 impl<P: Pool> Pooled<P> {
     pub(super) fn new(
         gate: Arc<Gate<P>>,
         connection: P::Connection,
-        permit: Permit,
+        right: Right,
         since: u64,
+        site: Site,
     ) -> Self {
-        Self { gate, held: Some((connection, permit)), since }
+        let hold = gate.holds.begin(since, Phase::Held, site);
+        let in_use = gate.limiter.in_flight();
+        let (held, outcome) = (Some((connection, right)), Outcome::Success);
+        Self { gate, held, since, hold, in_use, outcome }
+    }
+
+    /// Says how the use of the connection ended, for limits that adapt; by default
+    /// [`Outcome::Success`]. A query that the database turned down for want of memory or time is
+    /// an [`Outcome::Overload`].
+    pub fn set_outcome(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
     }
 }
 
@@ -50,21 +71,23 @@ impl<P: Pool> DerefMut for Pooled<P> {
 /// would wait in the pool's queue instead of ours.
 impl<P: Pool> Drop for Pooled<P> {
     fn drop(&mut self) {
-        let Some((connection, permit)) = self.held.take() else {
+        let Some((connection, right)) = self.held.take() else {
             return;
         };
-        let since = self.since;
-        let returned = move |gate: &Gate<P>| {
-            gate.cells.usage.record(gate.clock.now().saturating_sub(since));
-            gate.give_back(permit, Outcome::Success);
+        let gate = &self.gate;
+        let now = gate.clock.now();
+        gate.book_use(now.saturating_sub(self.since), self.in_use);
+        let (hold, outcome) = (self.hold, self.outcome);
+        let Some(release) = gate.pool.release(connection) else {
+            gate.holds.end(hold);
+            return gate.give_back(right, outcome);
         };
-        let Some(release) = self.gate.pool.release(connection) else {
-            return returned(&self.gate);
-        };
-        let gate = Arc::clone(&self.gate);
+        gate.holds.move_on(hold, now, Phase::Returning);
+        let gate = Arc::clone(gate);
         self.gate.runtime.spawn(async move {
             release.await;
-            returned(&gate);
+            gate.holds.end(hold);
+            gate.give_back(right, outcome);
         });
     }
 }
@@ -81,11 +104,20 @@ impl<P: Pool> fmt::Debug for Pooled<P> {
 pub enum ConnectionError<E> {
     /// Refused before the pool was asked.
     #[error(transparent)]
-    Rejected(#[from] Rejected),
+    Rejected(#[from] PoolRejected),
+    /// Refused, because the operation would wait for itself or for others that wait for it.
+    #[error(transparent)]
+    NestedAcquire(#[from] NestedAcquire),
     /// Admitted, but the pool did not deliver before the deadline. The attempt goes on in the
     /// background.
-    #[error("the pool delivered no connection before the deadline; is the database reachable?")]
-    Deadline,
+    #[error(
+        "the pool delivered no connection before the deadline{}; is the database reachable?",
+        connect.map_or_else(String::new, |time| format!(", opening one takes {time:?} on average"))
+    )]
+    Deadline {
+        /// How long opening a connection takes on average, where the pool lets somebody look on.
+        connect: Option<Duration>,
+    },
     /// The pool failed.
     #[error("the pool failed to give a connection")]
     Pool(#[source] E),

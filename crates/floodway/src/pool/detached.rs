@@ -6,8 +6,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Pool, gate::Gate};
-use crate::{Outcome, Permit};
+use super::{
+    Pool,
+    gate::{Gate, Right},
+    holds::Phase,
+};
+use crate::{Outcome, limiter::Site};
 
 type Attempt<P> = dyn Future<Output = Result<<P as Pool>::Connection, <P as Pool>::Error>> + Send;
 
@@ -18,28 +22,43 @@ type Attempt<P> = dyn Future<Output = Result<<P as Pool>::Connection, <P as Pool
 /// attempt is ready before anybody can lose patience.
 pub(super) struct Detached<P: Pool> {
     gate: Arc<Gate<P>>,
-    /// `None` once the attempt is over. The permit goes where the connection goes.
-    pending: Option<(Pin<Box<Attempt<P>>>, Permit)>,
+    site: Site,
+    /// Among what is out, once it was not ready at once.
+    hold: Option<usize>,
+    /// `None` once the attempt is over. The right to it goes where the connection goes.
+    pending: Option<(Pin<Box<Attempt<P>>>, Right)>,
 }
 
 impl<P: Pool> Detached<P> {
-    pub(super) fn new(gate: Arc<Gate<P>>, permit: Permit) -> Self {
+    pub(super) fn new(gate: Arc<Gate<P>>, right: Right, site: Site) -> Self {
         let attempt = Box::pin(gate.pool.acquire());
-        Self { gate, pending: Some((attempt, permit)) }
+        Self { gate, site, hold: None, pending: Some((attempt, right)) }
+    }
+
+    pub(super) const fn gate(&self) -> &Arc<Gate<P>> {
+        &self.gate
     }
 }
 
 impl<P: Pool> Future for Detached<P> {
-    type Output = (Result<P::Connection, P::Error>, Permit);
+    type Output = (Result<P::Connection, P::Error>, Right);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (attempt, _) = self.pending.as_mut().expect("polled after completion");
+        let this = &mut *self;
+        let (attempt, _) = this.pending.as_mut().expect("polled after completion");
         let Poll::Ready(result) = attempt.as_mut().poll(context) else {
+            let gate = &this.gate;
+            this.hold.get_or_insert_with(|| {
+                gate.holds.begin(gate.clock.now(), Phase::Obtaining, this.site)
+            });
             return Poll::Pending;
         };
-        self.gate.note(&result);
-        let (_, permit) = self.pending.take().expect("just polled");
-        Poll::Ready((result, permit))
+        if let Some(hold) = this.hold.take() {
+            this.gate.holds.end(hold);
+        }
+        this.gate.note(&result);
+        let (_, right) = this.pending.take().expect("just polled");
+        Poll::Ready((result, right))
     }
 }
 
@@ -47,10 +66,12 @@ impl<P: Pool> Future for Detached<P> {
 /// many pools.
 impl<P: Pool> Drop for Detached<P> {
     fn drop(&mut self) {
-        let Some((attempt, permit)) = self.pending.take() else {
+        let Some((attempt, right)) = self.pending.take() else {
             return;
         };
         let gate = Arc::clone(&self.gate);
+        let hold = self.hold.take();
+        gate.cells.abandoned.increment(0);
         self.gate.runtime.spawn(async move {
             let result = attempt.await;
             gate.note(&result);
@@ -64,7 +85,10 @@ impl<P: Pool> Drop for Detached<P> {
                 }
                 Err(_) => Outcome::Overload,
             };
-            gate.give_back(permit, outcome);
+            if let Some(hold) = hold {
+                gate.holds.end(hold);
+            }
+            gate.give_back(right, outcome);
         });
     }
 }

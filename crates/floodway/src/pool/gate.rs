@@ -1,25 +1,27 @@
 //! The shared part of a pool limiter: keeps the ceiling at what the pool can give.
 
+mod asking;
+mod refusing;
+mod watching;
+
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use floodway_control::{PoolCeiling, PoolUse};
-use floodway_metrics::{
-    Buckets, Collector, Counter, Histogram, Source, catalogue::pool as catalogue,
+use floodway_control::{ConnectHealth, PoolCeiling, PoolUse};
+use floodway_metrics::{Collector, HistogramValue, Source, catalogue::pool as catalogue};
+use tokio::{runtime::Handle, sync::Notify};
+
+use self::refusing::Told;
+pub(super) use self::watching::watch;
+use super::{
+    Pool, PoolFailure, PoolSnapshot, cells::Cells, claim::Share, holds::Holds, spare::Spare,
 };
-use tokio::runtime::Handle;
-
-use super::{Pool, PoolFailure, PoolSnapshot};
 use crate::{Ceiling, Clock, Limiter, Outcome, Permit};
-
-/// How often the pool is looked at while no permit moves. Foreign use that goes away is noticed
-/// within this, so it is well below the waits that a queue allows.
-pub(super) const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How often a snapshot is tried again because a permit moved while it was taken.
 const SNAPSHOT_TRIES: u32 = 4;
@@ -27,48 +29,139 @@ const SNAPSHOT_TRIES: u32 = 4;
 pub(super) struct Gate<P> {
     pub(super) pool: P,
     pub(super) limiter: Limiter,
+    /// Counts the connections that claims may take later, so that claims cannot block each other.
+    claims: Limiter,
+    spare: Arc<Spare>,
+    /// Claims that are held.
+    claimed: Arc<AtomicU32>,
+    /// What the pool can give.
     pub(super) ceiling: Ceiling,
+    /// One less than that, in front of the claims.
+    claims_ceiling: Ceiling,
+    /// What others allow.
+    outer: Vec<Ceiling>,
+    /// The most connections that one operation can have.
+    most: u32,
+    reserved: u32,
     /// Connections are returned on the runtime that the limiter was built on, wherever their
     /// guard is dropped.
     pub(super) runtime: Handle,
     pub(super) clock: Clock,
     pub(super) cells: Cells,
-    tracker: Mutex<PoolCeiling>,
+    pub(super) holds: Holds,
+    tracker: Mutex<Tracker>,
+    /// What the last full look came to, for those who would come to the same: see [`Settled`].
+    settled: AtomicU64,
     /// Moves with every permit that is granted or released here.
     edges: AtomicU64,
+    /// Whether idle connections are being closed.
+    trimming: AtomicBool,
+    /// Makes the watch look again.
+    nudge: Arc<Notify>,
+    told: Mutex<Told>,
 }
 
-pub(super) struct Cells {
-    pub(super) timeouts: Counter,
-    pub(super) errors: Counter,
-    pub(super) wait: Histogram,
-    pub(super) usage: Histogram,
+/// What is known of the pool.
+pub(super) struct Tracker {
+    ceiling: PoolCeiling,
+    health: ConnectHealth,
+    /// `max − reserved − foreign`, as of the last look.
+    limit: u32,
+    /// What connecting allows, as of the last look.
+    allowance: u32,
+    /// Failures in a row that were counted where connections are opened, as of the last look.
+    seen_failures: u32,
+    stretch: Stretch,
+}
+
+/// What the hold times were at the beginning of this stretch of looks, and of the one before.
+struct Stretch {
+    looks: u32,
+    current: HistogramValue,
+    former: HistogramValue,
+}
+
+/// Who holds a connection because of what.
+pub(super) enum Right {
+    /// A permit of its own.
+    Permit(Permit),
+    /// A place in a claim.
+    Share(Share),
+}
+
+impl Right {
+    fn complete(self, outcome: Outcome) {
+        match self {
+            Self::Permit(permit) => permit.complete(outcome),
+            Self::Share(share) => share.complete(outcome),
+        }
+    }
+}
+
+/// What a gate is made of.
+pub(super) struct Parts<P> {
+    pub(super) pool: P,
+    pub(super) limiter: Limiter,
+    pub(super) claims: Limiter,
+    pub(super) ceiling: Ceiling,
+    pub(super) claims_ceiling: Ceiling,
+    pub(super) outer: Vec<Ceiling>,
+    pub(super) reserved: u32,
+    pub(super) clock: Clock,
+    pub(super) runtime: Handle,
 }
 
 impl<P: Pool> Gate<P> {
-    pub(super) fn new(
-        pool: P,
-        limiter: Limiter,
-        ceiling: Ceiling,
-        reserved: u32,
-        clock: Clock,
-        runtime: Handle,
-    ) -> Self {
+    pub(super) fn new(parts: Parts<P>) -> Self {
+        let cells = Cells::new();
+        let most = parts.pool.snapshot().max.saturating_sub(parts.reserved);
+        let stretch =
+            Stretch { looks: 0, current: cells.usage.value(), former: cells.usage.value() };
         Self {
-            pool,
-            limiter,
-            ceiling,
-            runtime,
-            clock,
-            cells: Cells {
-                timeouts: Counter::new(),
-                errors: Counter::new(),
-                wait: Histogram::new(Buckets::DURATIONS),
-                usage: Histogram::new(Buckets::DURATIONS),
-            },
-            tracker: Mutex::new(PoolCeiling::new(reserved)),
+            tracker: Mutex::new(Tracker {
+                ceiling: PoolCeiling::new(parts.reserved),
+                health: ConnectHealth::new(),
+                limit: most,
+                allowance: u32::MAX,
+                seen_failures: 0,
+                stretch,
+            }),
+            spare: Spare::new(parts.limiter.clone()),
+            pool: parts.pool,
+            limiter: parts.limiter,
+            claims: parts.claims,
+            ceiling: parts.ceiling,
+            claimed: Arc::default(),
+            claims_ceiling: parts.claims_ceiling,
+            outer: parts.outer,
+            most,
+            reserved: parts.reserved,
+            runtime: parts.runtime,
+            clock: parts.clock,
+            cells,
+            holds: Holds::default(),
+            settled: AtomicU64::new(Settled::NOTHING),
             edges: AtomicU64::new(0),
+            trimming: AtomicBool::new(false),
+            nudge: Arc::default(),
+            told: Mutex::default(),
         }
+    }
+
+    /// What others allow.
+    pub(super) fn outer(&self) -> &[Ceiling] {
+        &self.outer
+    }
+
+    /// Books a connection that was held for `nanos`, from when `in_use` were.
+    pub(super) fn book_use(&self, nanos: u64, in_use: u32) {
+        let _ = in_use;
+        self.cells.usage.record(nanos);
+    }
+
+    /// Tells gates apart.
+    pub(super) fn address(&self) -> usize {
+        std::ptr::from_ref(self) as usize
     }
 
     /// Looks at the pool after a permit was granted or released here.
@@ -77,12 +170,12 @@ impl<P: Pool> Gate<P> {
         self.refresh();
     }
 
-    /// Gives a permit back once its connection is the pool's again.
-    pub(super) fn give_back(&self, permit: Permit, outcome: Outcome) {
+    /// Gives back the right to a connection once that is the pool's again.
+    pub(super) fn give_back(&self, right: Right, outcome: Outcome) {
         // Moved on both sides of the release: whoever has read the pool while the connection was
         // still out sees that before it can read one permit less.
         self.edges.fetch_add(1, Ordering::AcqRel);
-        permit.complete(outcome);
+        right.complete(outcome);
         self.edge();
     }
 
@@ -91,28 +184,82 @@ impl<P: Pool> Gate<P> {
         let Some(pool) = self.steady_use() else {
             return;
         };
+        if self.is_overgrown(pool.open, pool.idle) && !self.trimming.load(Ordering::Relaxed) {
+            self.nudge.notify_one();
+        }
+        let now = self.clock.elapsed();
+        if Settled(self.settled.load(Ordering::Relaxed)).covers(now, pool) {
+            return;
+        }
         let moved = {
-            // The ceiling moves under the lock, so that of two observations the later one stays.
+            // The ceilings move under the lock, so that of two observations the later one stays.
             let mut tracker = self.tracker();
-            let limit = tracker.observe(self.clock.elapsed(), pool);
-            self.ceiling.store(limit)
+            tracker.limit = tracker.ceiling.observe(now, pool);
+            tracker.allowance = tracker.health.allowance(now);
+            let settled = if tracker.health.failures() > 0 || tracker.health.is_failing() {
+                Settled::NOTHING
+            } else {
+                Settled::word(now, pool, tracker.ceiling.foreign())
+            };
+            self.settled.store(settled, Ordering::Relaxed);
+            let moved = self.ceiling.store(tracker.limit.min(tracker.allowance));
+            self.claims_ceiling.store(tracker.limit.saturating_sub(1)) | moved
         };
         if moved {
             self.ceiling.notify();
+            self.claims_ceiling.notify();
         }
     }
 
-    /// Counts what the pool failed at.
+    /// Takes note of how an attempt to obtain a connection ended.
     pub(super) fn note(&self, result: &Result<P::Connection, P::Error>) {
-        match result.as_ref().map_err(P::failure) {
-            Ok(_) => {}
-            Err(PoolFailure::TimedOut) => self.cells.timeouts.increment(0),
-            Err(_) => self.cells.errors.increment(0),
+        let Err(error) = result else {
+            // As long as all is well there is nothing to forget.
+            if self.settled.load(Ordering::Relaxed) == Settled::NOTHING {
+                self.tracker().health.succeeded(self.most);
+            }
+            return;
+        };
+        match P::failure(error) {
+            PoolFailure::Closed => self.limiter.close(),
+            PoolFailure::TimedOut => {
+                self.cells.timeouts.increment(0);
+                // Others have taken what this caller was admitted for; that says nothing of the
+                // database.
+                let exhausted = self
+                    .steady_use()
+                    .is_some_and(|pool| pool.foreign() > 0 && pool.used() >= pool.max);
+                if !exhausted {
+                    self.note_failure();
+                }
+            }
+            PoolFailure::Failed => {
+                self.cells.errors.increment(0);
+                // Else it was counted where the connection was to be opened.
+                if self.pool.connects().is_none() {
+                    self.note_failure();
+                }
+            }
         }
     }
 
-    fn tracker(&self) -> MutexGuard<'_, PoolCeiling> {
+    fn note_failure(&self) {
+        let now = self.clock.elapsed();
+        let mut tracker = self.tracker();
+        tracker.health.failed(now, fastrand::f64());
+        self.settled.store(Settled::NOTHING, Ordering::Relaxed);
+        drop(tracker);
+        // A pause ends at an hour that the watch does not know yet.
+        self.nudge.notify_one();
+    }
+
+    pub(super) fn tracker(&self) -> MutexGuard<'_, Tracker> {
         self.tracker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lowest of the ceilings of others.
+    fn outer_limit(&self) -> u32 {
+        self.outer.iter().map(Ceiling::limit).min().unwrap_or(u32::MAX)
     }
 
     /// The pool's numbers beside our own, read while no permit moved; `None` if permits never
@@ -130,7 +277,9 @@ impl<P: Pool> Gate<P> {
                 self.limiter.close();
                 return Some(PoolUse::default());
             }
-            let held = self.limiter.in_flight();
+            // One at a time is taken out of the pool to be closed.
+            let trimmed = u32::from(self.trimming.load(Ordering::Acquire));
+            let held = self.limiter.in_flight() + trimmed;
             if self.edges.load(Ordering::Acquire) == edges {
                 return Some(PoolUse { max, open, idle, held });
             }
@@ -139,24 +288,76 @@ impl<P: Pool> Gate<P> {
     }
 }
 
+/// What a full look at the pool came to, in a word: as long as nothing has happened since that
+/// would change it, the next need not take a lock.
+///
+/// ```text
+/// 63          48 47        24 23        0
+/// | time slot   | max        | foreign  |
+/// ```
+#[derive(Clone, Copy)]
+struct Settled(u64);
+
+impl Settled {
+    /// Covers nothing: there is no slot of this number within the first 136 minutes, and one look
+    /// in as many that is not spared does no harm.
+    const NOTHING: u64 = u64::MAX;
+
+    const fn slot(now: Duration) -> u64 {
+        // A quarter of a second, roughly as the peaks of foreign use are kept.
+        (now.as_millis() as u64 >> 7) & 0xffff
+    }
+
+    fn word(now: Duration, pool: PoolUse, foreign: u32) -> u64 {
+        let field = |number: u32| u64::from(number.min(0xff_ffff));
+        Self::slot(now) << 48 | field(pool.max) << 24 | field(foreign)
+    }
+
+    /// Whether a look at `now` that finds `pool` would come to the same.
+    fn covers(self, now: Duration, pool: PoolUse) -> bool {
+        self.0 >> 48 == Self::slot(now)
+            && (self.0 >> 24) & 0xff_ffff == u64::from(pool.max)
+            && u64::from(pool.foreign()) <= self.0 & 0xff_ffff
+    }
+}
+
 impl<P: Pool> Source for Gate<P> {
     fn collect(&self, out: &mut Collector) {
         let PoolSnapshot { max, open, idle, .. } = self.pool.snapshot();
         let idle = idle.min(open);
-        let (reserved, foreign) = {
+        let (pool_limit, allowance, foreign) = {
             let tracker = self.tracker();
-            (tracker.reserved(), tracker.foreign())
+            (tracker.limit, tracker.allowance, tracker.ceiling.foreign())
         };
+        let cells = &self.cells;
         out.numbers(&catalogue::CONNECTIONS, [f64::from(idle), f64::from(open - idle)]);
         out.number(&catalogue::CONNECTIONS_MAX, f64::from(max));
-        out.number(&catalogue::CONNECTIONS_RESERVED, f64::from(reserved));
+        out.number(&catalogue::CONNECTIONS_RESERVED, f64::from(self.reserved));
         out.number(&catalogue::CONNECTIONS_FOREIGN, f64::from(foreign));
-        let pool = self.ceiling.limit();
-        out.numbers(&catalogue::LIMIT, [self.limiter.limit(), pool, pool, max, max].map(f64::from));
-        out.number(&catalogue::PENDING_REQUESTS, self.limiter.queued() as f64);
-        out.number(&catalogue::TIMEOUTS, self.cells.timeouts.total() as f64);
-        out.number(&catalogue::ERRORS, self.cells.errors.total() as f64);
-        out.histogram(&catalogue::WAIT_DURATION, self.cells.wait.value());
-        out.histogram(&catalogue::USE_DURATION, self.cells.usage.value());
+        let limits = [
+            self.limiter.limit(),
+            pool_limit,
+            allowance.min(pool_limit),
+            self.outer_limit().min(max),
+            self.limiter.algorithm_limit().min(max),
+        ];
+        out.numbers(&catalogue::LIMIT, limits.map(f64::from));
+        let pending = self.limiter.queued() + self.claims.queued();
+        out.number(&catalogue::PENDING_REQUESTS, pending as f64);
+        out.number(&catalogue::CLAIMS, f64::from(self.claimed.load(Ordering::Relaxed)));
+        out.number(&catalogue::OLDEST_HOLD, self.holds.oldest(self.clock.now()).as_secs_f64());
+        out.number(&catalogue::TIMEOUTS, cells.timeouts.total() as f64);
+        out.number(&catalogue::ERRORS, cells.errors.total() as f64);
+        let rejections = cells.rejections.values();
+        out.numbers(&catalogue::REJECTIONS, rejections.map(|count| count as f64));
+        out.number(&catalogue::TRIMMED, cells.trimmed.total() as f64);
+        out.number(&catalogue::ABANDONED, cells.abandoned.total() as f64);
+        out.histogram(&catalogue::WAIT_DURATION, cells.wait.value());
+        out.histogram(&catalogue::USE_DURATION, cells.usage.value());
+        if let Some(connects) = self.pool.connects() {
+            out.number(&catalogue::CONNECTING, f64::from(connects.opening()));
+            out.number(&catalogue::CONNECT_FAILURES, connects.failed_total() as f64);
+            out.histogram(&catalogue::CONNECT_DURATION, connects.durations().value());
+        }
     }
 }

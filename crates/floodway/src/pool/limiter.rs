@@ -6,14 +6,16 @@ use std::{
 };
 
 use floodway_metrics::{ComponentKind, RegisterError, Registry, Source};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::Instant;
 
 use super::{
-    ConnectionError, Pool, PoolLimiterBuilder, Pooled,
-    detached::Detached,
-    gate::{Gate, WATCH_INTERVAL},
+    Claim, ConnectionError, Pool, PoolLimiterBuilder, Pooled, Weight,
+    gate::{Gate, watch},
 };
-use crate::{Acquire, Ceiling, Limiter, Outcome};
+use crate::{
+    Ceiling, Limiter,
+    limiter::{Bounded, Site},
+};
 
 /// Hands out at most as many connections as the pool can give, lets the next few callers wait in
 /// a queue of its own, and refuses the rest.
@@ -47,6 +49,10 @@ impl<P: Pool> PoolLimiter<P> {
         let gate = Arc::new(gate);
         let source: Arc<dyn Source> = Arc::clone(&gate) as _;
         registry.register(ComponentKind::Pool, gate.limiter.name(), &source)?;
+        for ceiling in gate.outer() {
+            let gate: Weak<Gate<P>> = Arc::downgrade(&gate);
+            ceiling.attach(gate as Weak<dyn Bounded>);
+        }
         gate.runtime.spawn(watch(Arc::downgrade(&gate)));
         Ok(Self { gate })
     }
@@ -54,38 +60,48 @@ impl<P: Pool> PoolLimiter<P> {
     /// Waits for a connection until `deadline`: in our queue first, then while the pool checks or
     /// opens one.
     ///
+    /// Inside a [`Claim::scope`] of this limiter it is one of the claim's. Elsewhere an operation
+    /// that holds one connection should not ask for another: [`claim`](Self::claim) both before.
+    ///
     /// # Errors
     ///
-    /// [`ConnectionError::Rejected`] if the queue is full, the wait exceeded the queue's bound or
-    /// the deadline, or the pool is closed; [`ConnectionError::Deadline`] if the pool did not
-    /// deliver in time; [`ConnectionError::Pool`] with what it said if it failed.
+    /// [`ConnectionError::Rejected`] with the cause, if the queue is full, the wait exceeded the
+    /// queue's bound or the deadline or would have, or the pool is closed;
+    /// [`ConnectionError::NestedAcquire`] if the claim it is inside of holds as many connections as
+    /// it may, or the wait was in vain while the same task held a connection;
+    /// [`ConnectionError::Deadline`] if the pool did not deliver in time;
+    /// [`ConnectionError::Pool`] with what it said if it failed.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future leaves the queue. An attempt that has begun goes on in the background
     /// and its connection returns to the pool; the permit comes back after that.
-    pub async fn connection(
+    #[track_caller]
+    pub fn connection(
         &self,
         deadline: Instant,
-    ) -> Result<Pooled<P>, ConnectionError<P::Error>> {
-        let gate = &self.gate;
-        let started = gate.clock.now();
-        gate.refresh();
-        let permit = gate.limiter.acquire_with(Acquire::new().deadline(deadline)).await?;
-        gate.edge();
-        let mut attempt = Detached::new(Arc::clone(gate), permit);
-        match timeout_at(deadline, &mut attempt).await {
-            Ok((Ok(connection), permit)) => {
-                let ready = gate.clock.now();
-                gate.cells.wait.record(ready.saturating_sub(started));
-                Ok(Pooled::new(Arc::clone(gate), connection, permit, ready))
-            }
-            Ok((Err(error), permit)) => {
-                gate.give_back(permit, Outcome::Overload);
-                Err(ConnectionError::Pool(error))
-            }
-            Err(_) => Err(ConnectionError::Deadline),
-        }
+    ) -> impl Future<Output = Result<Pooled<P>, ConnectionError<P::Error>>> + Send + use<P> {
+        Arc::clone(&self.gate).connection(deadline, Site::here())
+    }
+
+    /// Waits until `deadline` for the right to hold several connections at a time.
+    ///
+    /// # Errors
+    ///
+    /// As for [`connection`](Self::connection); [`PoolCause::Weight`](crate::PoolCause::Weight) at
+    /// once if the pool will never have as many, and [`ConnectionError::NestedAcquire`] inside
+    /// another claim.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the queue and gives back what it has got.
+    #[track_caller]
+    pub fn claim(
+        &self,
+        weight: Weight,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Claim<P>, ConnectionError<P::Error>>> + Send + use<P> {
+        Arc::clone(&self.gate).claim(weight, deadline, Site::here())
     }
 
     /// The limiter in front of the pool, to read its numbers or to close it.
@@ -120,18 +136,5 @@ impl<P: Pool> fmt::Debug for PoolLimiter<P> {
             .field("limiter", &self.gate.limiter)
             .field("pool", &self.gate.pool.snapshot())
             .finish()
-    }
-}
-
-/// Looks at the pool while no permit moves, until the limiter is gone.
-async fn watch<P: Pool>(gate: Weak<Gate<P>>) {
-    let mut ticks = interval(WATCH_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        match gate.upgrade() {
-            Some(gate) => gate.refresh(),
-            None => return,
-        }
     }
 }

@@ -183,7 +183,7 @@ async fn hands_out_what_is_neither_reserved_nor_used_by_others() {
     bench.check(8, 8, 8);
     let refused = bench.connection().await.unwrap_err();
     assert!(
-        matches!(refused, ConnectionError::Rejected(r) if r.reason == RejectReason::Deadline),
+        matches!(refused, ConnectionError::Rejected(r) if r.rejected.reason == RejectReason::Deadline),
         "{refused:?}"
     );
     held.truncate(4);
@@ -232,7 +232,7 @@ async fn a_deadline_or_a_caller_that_leaves_never_interrupts_the_pool() {
     let bench = Bench::new(2, 0);
     bench.pool.change(|n| n.connects = 0);
     let late = bench.connection().await.unwrap_err();
-    assert!(matches!(late, ConnectionError::Deadline), "{late:?}");
+    assert!(matches!(late, ConnectionError::Deadline { connect: None }), "{late:?}");
     let mut leaving = Box::pin(bench.connection());
     assert!(is_pending(&mut leaving).await);
     drop(leaving);
@@ -282,7 +282,7 @@ async fn a_closed_pool_refuses_at_once_and_everywhere() {
     for refused in [ready(&mut waiting).await, bench.connection().await] {
         let refused = refused.unwrap_err();
         assert!(
-            matches!(refused, ConnectionError::Rejected(r) if r.reason == RejectReason::Closed),
+            matches!(refused, ConnectionError::Rejected(r) if r.rejected.reason == RejectReason::Closed),
             "{refused:?}"
         );
     }

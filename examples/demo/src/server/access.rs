@@ -62,7 +62,7 @@ impl From<sqlx::Error> for NoConnection {
 impl From<ConnectionError<sqlx::Error>> for NoConnection {
     fn from(error: ConnectionError<sqlx::Error>) -> Self {
         match error {
-            ConnectionError::Rejected(rejected) => Self::Rejected(rejected),
+            ConnectionError::Rejected(refused) => Self::Rejected(refused.rejected),
             ConnectionError::Pool(error) => error.into(),
             // `Deadline`, and what may come: admitted, and the pool did not deliver in time. That
             // is what a pool timeout is, whoever looks at the clock.

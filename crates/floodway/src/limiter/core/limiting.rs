@@ -1,6 +1,10 @@
 //! The limit: from the algorithm and the ceilings into the state word.
 
-use std::{cmp, sync::Arc, time::Duration};
+use std::{
+    cmp,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use floodway_control::{Controller, Sample};
 use floodway_metrics::catalogue::limiter::CAUSE;
@@ -8,7 +12,7 @@ use floodway_metrics::catalogue::limiter::CAUSE;
 use super::{
     super::{
         Queue,
-        ceiling::Ceiling,
+        ceiling::{Bounded, Ceiling},
         cells::{CAUSE_CEILING, CAUSE_OPERATOR, CAUSE_OTHER, DOWN, UP},
         mode::Mode,
         state::{MAX_PERMITS, State, UNLIMITED},
@@ -54,10 +58,16 @@ impl Core {
     pub(in crate::limiter) fn attach_ceilings(self: &Arc<Self>) {
         let ceilings = self.control().ceilings.clone();
         for ceiling in ceilings {
-            ceiling.attach(self);
+            let this: Weak<Self> = Arc::downgrade(self);
+            ceiling.attach(this);
         }
         // A ceiling may have moved between the computation of the first limit and now.
         self.refresh_limit();
+    }
+
+    /// The limit that the algorithm has chosen, whatever the ceilings are.
+    pub(in crate::limiter) fn algorithm_limit(&self) -> u32 {
+        self.control().controller.limit()
     }
 
     /// The limit, enforced or not.
@@ -179,5 +189,11 @@ impl Core {
     pub(in crate::limiter) fn control(&self) -> MutexGuard<'_, Control> {
         // An algorithm that panicked keeps the limit it had.
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bounded for Core {
+    fn ceiling_moved(&self) {
+        self.refresh_limit();
     }
 }

@@ -1,0 +1,127 @@
+//! What callers are told who get no connection.
+
+use std::{fmt::Display, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    super::{ConnectionError, NestedAcquire, PoolCause, PoolRejected, cause::NESTED},
+    Gate, Pool,
+    asking::Asking,
+};
+use crate::{RejectReason, Rejected};
+
+/// One line in the log for so long, however many are refused.
+const LOG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// When the log was told last, and how many were refused since.
+#[derive(Default)]
+pub(super) struct Told {
+    at: Option<Duration>,
+    refused: u64,
+}
+
+impl<P: Pool> Gate<P> {
+    /// Says why a caller that wanted `weight` connections got none.
+    #[cold]
+    pub(super) fn refuse(
+        &self,
+        rejected: Rejected,
+        weight: u32,
+        asking: Asking,
+    ) -> ConnectionError<P::Error> {
+        let nested = match rejected.reason {
+            // Inside a permit of the limiter itself.
+            RejectReason::Nested => Some(None),
+            // It waited in vain, while its own task held a connection.
+            RejectReason::Deadline => self.holds.of_this_task().map(Some),
+            _ => None,
+        };
+        if let Some(outer) = nested {
+            return self.refuse_nested(NestedAcquire {
+                weight: 1,
+                outer: outer.and_then(|site| site.location()),
+                inner: asking.site.location(),
+            });
+        }
+        let cause = self.cause(&rejected, weight, asking);
+        self.refuse_for(cause, rejected)
+    }
+
+    pub(super) fn refuse_for(
+        &self,
+        cause: PoolCause,
+        rejected: Rejected,
+    ) -> ConnectionError<P::Error> {
+        self.cells.rejections.increment(cause.index());
+        self.tell(&cause);
+        ConnectionError::Rejected(PoolRejected { cause, rejected })
+    }
+
+    pub(super) fn refuse_nested(&self, nested: NestedAcquire) -> ConnectionError<P::Error> {
+        self.cells.rejections.increment(NESTED);
+        self.tell(&nested);
+        ConnectionError::NestedAcquire(nested)
+    }
+
+    fn cause(&self, rejected: &Rejected, weight: u32, asking: Asking) -> PoolCause {
+        let now = self.clock.now();
+        if rejected.reason == RejectReason::Closed {
+            return PoolCause::Closed;
+        }
+        let (failures, since, limit, foreign) = {
+            let tracker = self.tracker();
+            let since = tracker.health.failing_since();
+            (tracker.health.failures(), since, tracker.limit, tracker.ceiling.foreign())
+        };
+        if let Some(since) = since {
+            let since = Duration::from_nanos(now).saturating_sub(since);
+            return PoolCause::ConnectFailing { failures, since };
+        }
+        let left = asking.deadline.saturating_duration_since(Instant::now());
+        let patience = left + Duration::from_nanos(now.saturating_sub(asking.since));
+        let overdue = self.holds.overdue(now, patience);
+        let many = (rejected.limit / 4).max(1);
+        if overdue.stuck >= many && overdue.stuck > overdue.held {
+            return PoolCause::ConnectFailing { failures, since: overdue.oldest_stuck };
+        }
+        if foreign > 0 && foreign >= limit {
+            return PoolCause::Foreign { connections: foreign };
+        }
+        if overdue.held >= many {
+            let (p99_hold, oldest) = (self.cells.p99_hold(), overdue.oldest);
+            return PoolCause::PoolHeld { p99_hold, oldest };
+        }
+        let outer = self.outer_limit();
+        if outer < limit {
+            return PoolCause::Ceiling { limit: outer };
+        }
+        match rejected.reason {
+            RejectReason::Weight => PoolCause::Weight { weight, most: limit },
+            RejectReason::QueueFull | RejectReason::NoPermit | RejectReason::Displaced => {
+                PoolCause::QueueFull
+            }
+            _ => PoolCause::Deadline,
+        }
+    }
+
+    /// Leaves a line in the log, unless there has just been one.
+    fn tell(&self, cause: &dyn Display) {
+        let now = self.clock.elapsed();
+        let refused = {
+            let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            told.refused += 1;
+            if told.at.is_some_and(|at| now.saturating_sub(at) < LOG_INTERVAL) {
+                return;
+            }
+            told.at = Some(now);
+            std::mem::take(&mut told.refused)
+        };
+        tracing::warn!(
+            limiter = self.limiter.name(),
+            refused,
+            cause = %cause,
+            "callers got no connection; this is what kept the last of them from it"
+        );
+    }
+}

@@ -1,0 +1,146 @@
+//! The task that looks at the pool while no permit moves, and closes idle connections when a limit
+//! above the pool has shrunk.
+
+use std::{
+    future::pending,
+    pin::pin,
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::{super::Connects, Gate, Pool};
+use crate::limiter::Bounded;
+
+/// How often the pool is looked at while no permit moves. Foreign use that goes away is noticed
+/// within this, so it is well below the waits that a queue allows.
+const WATCH_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How many looks make a stretch. The hold times of this stretch and of the one before count, so
+/// what callers are told of them is ten to twenty seconds old at most.
+const LOOKS_PER_STRETCH: u32 = 40;
+
+/// Closing connections to a server that does not answer must not go on for ever; sqlx, too, gives a
+/// connection so long to close.
+const TRIM_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Watches until the limiter is gone or its pool is closed.
+pub(in crate::pool) async fn watch<P: Pool>(gate: Weak<Gate<P>>) {
+    let Some((pool, nudge)) = gate.upgrade().map(|gate| (gate.pool.clone(), gate.nudge.clone()))
+    else {
+        return;
+    };
+    let connects = pool.connects().cloned();
+    let mut tick = Instant::now();
+    'changed: loop {
+        // Waited for in one piece: it may be a place in a list of the pool.
+        let mut changed = pin!(pool.changed());
+        loop {
+            let Some(next) = gate.upgrade().and_then(|gate| gate.look(&mut tick)) else {
+                return;
+            };
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = nudge.notified() => {}
+                () = connected(connects.as_ref()) => {}
+                () = &mut changed => continue 'changed,
+            }
+        }
+    }
+}
+
+async fn connected(connects: Option<&Connects>) {
+    match connects {
+        Some(connects) => connects.changed().await,
+        None => pending().await,
+    }
+}
+
+impl<P: Pool> Gate<P> {
+    /// Looks at everything; says when to look again, unless the pool was closed.
+    fn look(self: Arc<Self>, tick: &mut Instant) -> Option<Instant> {
+        self.note_connects();
+        self.refresh();
+        if self.limiter.is_closed() {
+            return None;
+        }
+        let now = Instant::now();
+        if now >= *tick {
+            *tick = now + WATCH_INTERVAL;
+            self.sum_up();
+        }
+        let next = self.pause().map_or(*tick, |pause| (now + pause).min(*tick));
+        self.trim();
+        Some(next)
+    }
+
+    /// Takes note of what those who open connections have counted.
+    fn note_connects(&self) {
+        let Some(connects) = self.pool.connects() else {
+            return;
+        };
+        let failures = connects.failures_in_a_row();
+        let new = {
+            let mut tracker = self.tracker();
+            failures.saturating_sub(std::mem::replace(&mut tracker.seen_failures, failures))
+        };
+        for _ in 0..new {
+            self.note_failure();
+        }
+    }
+
+    fn sum_up(&self) {
+        let mut tracker = self.tracker();
+        let stretch = &mut tracker.stretch;
+        stretch.looks += 1;
+        if stretch.looks == LOOKS_PER_STRETCH {
+            let now = self.cells.usage.value();
+            stretch.looks = 0;
+            stretch.former = std::mem::replace(&mut stretch.current, now);
+        }
+        self.cells.refresh_p99_hold(&stretch.former);
+    }
+
+    /// Whether more is open than those above the pool allow, and can be closed.
+    pub(super) fn is_overgrown(&self, open: u32, idle: u32) -> bool {
+        !self.outer.is_empty() && idle > 0 && open > self.outer_limit()
+    }
+
+    /// Closes idle connections in the background, if there are more than those above the pool allow.
+    ///
+    /// The pool's own limit is never touched: see the module of the gate.
+    fn trim(self: Arc<Self>) {
+        let pool = self.pool.snapshot();
+        if !self.is_overgrown(pool.open, pool.idle) || self.trimming.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.edges.fetch_add(1, Ordering::AcqRel);
+        let runtime = self.runtime.clone();
+        runtime.spawn(async move {
+            let trimming = Trimming(self);
+            let gate = &trimming.0;
+            let closing = gate.pool.trim(gate.outer_limit());
+            let closed = timeout(TRIM_TIMEOUT, closing).await.unwrap_or(0);
+            gate.cells.trimmed.add(0, u64::from(closed));
+        });
+    }
+}
+
+/// Idle connections are being closed.
+struct Trimming<P: Pool>(Arc<Gate<P>>);
+
+/// However it ends: while it lasts, one connection in use is taken to be ours.
+impl<P: Pool> Drop for Trimming<P> {
+    fn drop(&mut self) {
+        self.0.edges.fetch_add(1, Ordering::AcqRel);
+        self.0.trimming.store(false, Ordering::Release);
+        self.0.edge();
+    }
+}
+
+impl<P: Pool> Bounded for Gate<P> {
+    fn ceiling_moved(&self) {
+        self.nudge.notify_one();
+    }
+}
