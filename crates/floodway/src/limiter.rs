@@ -17,7 +17,7 @@ mod rejected;
 mod state;
 mod watch;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use self::core::Core;
 pub(crate) use self::{acquire::Lender, ceiling::Bounded, misuse::Site};
@@ -197,6 +197,15 @@ impl Limiter {
     /// Counts a refusal that was decided elsewhere.
     pub(crate) fn refuse(&self, reason: RejectReason) -> Rejected {
         self.core.reject(reason, Priority::Normal)
+    }
+
+    /// A refusal of who has not asked for a permit, or has one; not counted.
+    pub(crate) fn uncounted_refusal(
+        &self,
+        reason: RejectReason,
+        retry_after: Duration,
+    ) -> Rejected {
+        Rejected { reason, retry_after, limit: self.limit(), in_flight: self.in_flight() }
     }
 
     /// The limit that the algorithm has chosen, whatever the ceilings are.

@@ -15,7 +15,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{ConnectionError, NestedAcquire, Pool, Pooled, gate::Gate, spare::Membership};
+use super::{
+    ConnectionError, NestedAcquire, Pool, Pooled,
+    gate::{Gate, SHORTLY},
+    spare::Membership,
+};
 use crate::{Acquire, Limiter, Outcome, Permit, Priority, RejectReason, Rejected, limiter::Site};
 
 /// The right of one operation to hold up to a number of connections at a time, obtained before it
@@ -243,7 +247,7 @@ impl Place {
         let Terms::UpTo { membership, order, means, .. } = &self.0.terms else {
             return Ok(());
         };
-        let late = || limiter.refuse(RejectReason::Deadline);
+        let late = || limiter.uncounted_refusal(RejectReason::Deadline, SHORTLY);
         let _order = timeout_at(deadline, order.lock()).await.map_err(|_| late())?;
         let holds_one = {
             let mut means = lock(means);

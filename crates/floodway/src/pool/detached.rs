@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Pool,
-    gate::{Gate, Right},
+    gate::{Gate, Probe, Right},
     holds::Phase,
 };
 use crate::{Outcome, limiter::Site};
@@ -25,14 +25,21 @@ pub(super) struct Detached<P: Pool> {
     site: Site,
     /// Among what is out, once it was not ready at once.
     hold: Option<usize>,
+    /// Keeps others from asking while connecting fails.
+    probe: Option<Probe<P>>,
     /// `None` once the attempt is over. The right to it goes where the connection goes.
     pending: Option<(Pin<Box<Attempt<P>>>, Right)>,
 }
 
 impl<P: Pool> Detached<P> {
-    pub(super) fn new(gate: Arc<Gate<P>>, right: Right, site: Site) -> Self {
+    pub(super) fn new(
+        gate: Arc<Gate<P>>,
+        right: Right,
+        probe: Option<Probe<P>>,
+        site: Site,
+    ) -> Self {
         let attempt = Box::pin(gate.pool.acquire());
-        Self { gate, site, hold: None, pending: Some((attempt, right)) }
+        Self { gate, site, hold: None, probe, pending: Some((attempt, right)) }
     }
 
     pub(super) const fn gate(&self) -> &Arc<Gate<P>> {
@@ -57,6 +64,7 @@ impl<P: Pool> Future for Detached<P> {
             this.gate.holds.end(hold);
         }
         this.gate.note(&result);
+        this.probe = None;
         let (_, right) = this.pending.take().expect("just polled");
         Poll::Ready((result, right))
     }
@@ -70,11 +78,12 @@ impl<P: Pool> Drop for Detached<P> {
             return;
         };
         let gate = Arc::clone(&self.gate);
-        let hold = self.hold.take();
+        let (hold, probe) = (self.hold.take(), self.probe.take());
         gate.cells.abandoned.increment(0);
         self.gate.runtime.spawn(async move {
             let result = attempt.await;
             gate.note(&result);
+            drop(probe);
             let outcome = match result {
                 // Nobody used it: neither a success nor a use to be measured.
                 Ok(connection) => {

@@ -1,6 +1,7 @@
 //! The shared part of a pool limiter: keeps the ceiling at what the pool can give.
 
 mod asking;
+mod probing;
 mod refusing;
 mod watching;
 
@@ -17,10 +18,8 @@ use floodway_metrics::{Collector, HistogramValue, Source, catalogue::pool as cat
 use tokio::{runtime::Handle, sync::Notify};
 
 use self::refusing::Told;
-pub(super) use self::watching::watch;
-use super::{
-    Pool, PoolFailure, PoolSnapshot, cells::Cells, claim::Share, holds::Holds, spare::Spare,
-};
+pub(super) use self::{asking::SHORTLY, probing::Probe, watching::watch};
+use super::{Pool, PoolSnapshot, cells::Cells, claim::Share, holds::Holds, spare::Spare};
 use crate::{Ceiling, Clock, Limiter, Outcome, Permit};
 
 /// How often a snapshot is tried again because a permit moved while it was taken.
@@ -58,6 +57,8 @@ pub(super) struct Gate<P> {
     trimming: AtomicBool,
     /// Makes the watch look again.
     nudge: Arc<Notify>,
+    /// Tells those who wait for their turn to probe.
+    probing: Notify,
     told: Mutex<Told>,
 }
 
@@ -67,8 +68,8 @@ pub(super) struct Tracker {
     health: ConnectHealth,
     /// `max − reserved − foreign`, as of the last look.
     limit: u32,
-    /// What connecting allows, as of the last look.
-    allowance: u32,
+    /// Attempts that have to end before others may begin, while connecting fails.
+    probes: u32,
     /// Failures in a row that were counted where connections are opened, as of the last look.
     seen_failures: u32,
     stretch: Stretch,
@@ -122,7 +123,7 @@ impl<P: Pool> Gate<P> {
                 ceiling: PoolCeiling::new(parts.reserved),
                 health: ConnectHealth::new(),
                 limit: most,
-                allowance: u32::MAX,
+                probes: 0,
                 seen_failures: 0,
                 stretch,
             }),
@@ -144,6 +145,7 @@ impl<P: Pool> Gate<P> {
             edges: AtomicU64::new(0),
             trimming: AtomicBool::new(false),
             nudge: Arc::default(),
+            probing: Notify::new(),
             told: Mutex::default(),
         }
     }
@@ -195,62 +197,19 @@ impl<P: Pool> Gate<P> {
             // The ceilings move under the lock, so that of two observations the later one stays.
             let mut tracker = self.tracker();
             tracker.limit = tracker.ceiling.observe(now, pool);
-            tracker.allowance = tracker.health.allowance(now);
             let settled = if tracker.health.failures() > 0 || tracker.health.is_failing() {
                 Settled::NOTHING
             } else {
                 Settled::word(now, pool, tracker.ceiling.foreign())
             };
             self.settled.store(settled, Ordering::Relaxed);
-            let moved = self.ceiling.store(tracker.limit.min(tracker.allowance));
+            let moved = self.ceiling.store(tracker.limit);
             self.claims_ceiling.store(tracker.limit.saturating_sub(1)) | moved
         };
         if moved {
             self.ceiling.notify();
             self.claims_ceiling.notify();
         }
-    }
-
-    /// Takes note of how an attempt to obtain a connection ended.
-    pub(super) fn note(&self, result: &Result<P::Connection, P::Error>) {
-        let Err(error) = result else {
-            // As long as all is well there is nothing to forget.
-            if self.settled.load(Ordering::Relaxed) == Settled::NOTHING {
-                self.tracker().health.succeeded(self.most);
-            }
-            return;
-        };
-        match P::failure(error) {
-            PoolFailure::Closed => self.limiter.close(),
-            PoolFailure::TimedOut => {
-                self.cells.timeouts.increment(0);
-                // Others have taken what this caller was admitted for; that says nothing of the
-                // database.
-                let exhausted = self
-                    .steady_use()
-                    .is_some_and(|pool| pool.foreign() > 0 && pool.used() >= pool.max);
-                if !exhausted {
-                    self.note_failure();
-                }
-            }
-            PoolFailure::Failed => {
-                self.cells.errors.increment(0);
-                // Else it was counted where the connection was to be opened.
-                if self.pool.connects().is_none() {
-                    self.note_failure();
-                }
-            }
-        }
-    }
-
-    fn note_failure(&self) {
-        let now = self.clock.elapsed();
-        let mut tracker = self.tracker();
-        tracker.health.failed(now, fastrand::f64());
-        self.settled.store(Settled::NOTHING, Ordering::Relaxed);
-        drop(tracker);
-        // A pause ends at an hour that the watch does not know yet.
-        self.nudge.notify_one();
     }
 
     pub(super) fn tracker(&self) -> MutexGuard<'_, Tracker> {
@@ -326,8 +285,9 @@ impl<P: Pool> Source for Gate<P> {
         let PoolSnapshot { max, open, idle, .. } = self.pool.snapshot();
         let idle = idle.min(open);
         let (pool_limit, allowance, foreign) = {
-            let tracker = self.tracker();
-            (tracker.limit, tracker.allowance, tracker.ceiling.foreign())
+            let mut tracker = self.tracker();
+            let allowance = tracker.health.allowance(self.clock.elapsed());
+            (tracker.limit, allowance, tracker.ceiling.foreign())
         };
         let cells = &self.cells;
         out.numbers(&catalogue::CONNECTIONS, [f64::from(idle), f64::from(open - idle)]);

@@ -7,6 +7,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+use super::gate::SHORTLY;
 use crate::{Acquire, Limiter, Outcome, Permit, RejectReason, Rejected};
 
 /// As many permits as the largest claim may take beyond its first, for as long as there are claims.
@@ -57,7 +58,7 @@ impl Spare {
         if self.kept().size >= beyond {
             return Ok(membership);
         }
-        let late = || self.limiter.refuse(RejectReason::Deadline);
+        let late = || self.limiter.uncounted_refusal(RejectReason::Deadline, SHORTLY);
         let growing = timeout_at(deadline, self.growing.acquire()).await.map_err(|_| late())?;
         let _growing = growing.expect("never closed");
         let missing = beyond.saturating_sub(self.kept().size);

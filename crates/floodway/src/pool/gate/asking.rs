@@ -17,6 +17,10 @@ use crate::{Acquire, Outcome, RejectReason, Rejected, limiter::Site};
 
 type Asked<P, T> = Result<T, ConnectionError<<P as Pool>::Error>>;
 
+/// When to come back where nothing says how long it will take: the least time that is worth a
+/// `Retry-After`.
+pub(in crate::pool) const SHORTLY: Duration = Duration::from_secs(1);
+
 /// Who asks, and since when.
 #[derive(Clone, Copy)]
 pub(super) struct Asking {
@@ -115,10 +119,10 @@ impl<P: Pool> Gate<P> {
     fn ask(&self, deadline: Instant, site: Site) -> Asked<P, Asking> {
         let asking = Asking { since: self.clock.now(), deadline, site };
         self.refresh();
-        // While connecting fails, nothing is handed out before the next probe.
-        if self.ceiling.limit() > 0 {
+        if self.all_is_well() {
             return Ok(asking);
         }
+        // While connecting fails, nothing is handed out before the next probe.
         let Some(pause) = self.pause() else {
             return Ok(asking);
         };
@@ -130,16 +134,22 @@ impl<P: Pool> Gate<P> {
         Err(self.refuse(rejected, 1, asking))
     }
 
-    /// How long nothing will be handed out, because connecting fails.
-    pub(super) fn pause(&self) -> Option<Duration> {
-        let resumes_at = self.tracker().health.resumes_at()?;
-        Some(resumes_at.saturating_sub(self.clock.elapsed()))
-    }
-
     /// Asks the pool, with the right to do so.
     async fn obtain(self: Arc<Self>, right: Right, asking: Asking) -> Asked<P, Pooled<P>> {
         self.edge();
-        let mut attempt = Detached::new(self, right, asking.site);
+        let probe = match self.all_is_well() {
+            true => None,
+            false => match self.probe(asking.deadline).await {
+                Ok(probe) => probe,
+                Err(()) => {
+                    let pause = self.pause().unwrap_or(SHORTLY);
+                    let rejected = self.limiter.uncounted_refusal(RejectReason::Deadline, pause);
+                    self.give_back(right, Outcome::Ignore);
+                    return Err(self.refuse(rejected, 1, asking));
+                }
+            },
+        };
+        let mut attempt = Detached::new(self, right, probe, asking.site);
         let result = timeout_at(asking.deadline, &mut attempt).await;
         let Ok((result, right)) = result else {
             let gate = attempt.gate();

@@ -70,6 +70,8 @@ impl<P: Pool> Gate<P> {
             *tick = now + WATCH_INTERVAL;
             self.sum_up();
         }
+        // Those who wait for the end of a pause find out for themselves whether it is over.
+        self.probing.notify_waiters();
         let next = self.pause().map_or(*tick, |pause| (now + pause).min(*tick));
         self.trim();
         Some(next)
