@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{Read, Write},
+    net::{Ipv4Addr, SocketAddr},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -12,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::{binary, port, process::Server, requirement};
+use crate::{Proxy, binary, port, process::Server, requirement};
 
 /// How often a port that was taken in the meantime is replaced by another.
 const ATTEMPTS: u32 = 5;
@@ -64,6 +65,12 @@ impl Redis {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
+    /// Where to connect to reach it through `proxy`: [`url`](Self::url) with the proxy's address.
+    #[must_use]
+    pub fn url_through(&self, proxy: &Proxy) -> String {
+        format!("redis://{}/", proxy.address())
+    }
+
     /// Where to connect by the Unix socket, which costs less: `redis+unix:///PATH`.
     #[must_use]
     pub fn unix_url(&self) -> String {
@@ -80,6 +87,12 @@ impl Redis {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where it listens, for a [`Proxy`].
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
     /// The server's process.

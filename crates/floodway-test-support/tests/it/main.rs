@@ -1,5 +1,7 @@
-//! The servers and tools, for real.
+//! The servers, the tools and the proxy, for real.
 
+mod client;
 mod postgres;
 mod prometheus;
+mod proxy;
 mod redis;

@@ -1,4 +1,4 @@
-//! PostgreSQL starts, serves and stops.
+//! PostgreSQL starts, serves, stops and starts again.
 
 use std::{
     io::{Read, Write},
@@ -10,6 +10,8 @@ use rustix::{
     io::Errno,
     process::{Pid, test_kill_process},
 };
+
+use crate::client::{Client, Protocol};
 
 /// Asks for TLS, as clients do before anything else; a server without it says `N`.
 fn answer(port: u16) -> std::io::Result<u8> {
@@ -56,4 +58,29 @@ fn a_failure_shows_the_log() {
     assert!(started.is_none(), "the setting was accepted");
     // Without PostgreSQL there is no failure to show.
     panic!("no_such_setting");
+}
+
+#[test]
+fn a_server_can_be_stopped_and_started_again() {
+    let Some(mut server) = Postgres::start() else {
+        return;
+    };
+    let (address, first) = (server.address(), server.pid());
+    let connect = || Client::connect(Protocol::Postgres, address);
+    let mut client = connect().unwrap();
+    client.query("CREATE TABLE kept AS SELECT 'this' AS word").unwrap();
+
+    server.stop();
+    assert!(client.ask().is_err(), "connections are closed");
+    assert!(connect().is_err(), "nobody listens any more");
+    server.stop();
+
+    server.restart();
+    let mut client = connect().unwrap();
+    assert_eq!(client.query("SELECT word FROM kept").unwrap(), ["this"]);
+    let second = server.pid();
+    server.restart();
+    let mut client = connect().unwrap();
+    assert_eq!(client.query("SELECT word FROM kept").unwrap(), ["this"]);
+    assert!(first != second && second != server.pid());
 }
