@@ -8,7 +8,7 @@
 //!   [`LimitAlgorithm`] reads: [`AnchoredGradient`], [`Vegas`],
 //!   [`Gradient2`], [`Aimd`], [`Fixed`].
 //! - [`PoolCeiling`] derives the limit that a connection pool can really give, and [`ConnectHealth`]
-//!   how many may try while connecting fails.
+//!   how many may try while connecting fails; [`PoolReport`] says whether a pool has the right size.
 //! - [`ChunkSizer`] says how many items of a fan-out a worker takes at once.
 //! - [`BatchSizer`] says how many items go into one batch, and when it goes.
 //! - [`sizing`] has formulas to start from, and how parallel a run was.
@@ -36,7 +36,10 @@ pub use estimates::{Estimates, ProbeResult};
 pub use limit::{
     Aimd, AnchoredGradient, Fixed, Gradient2, InvalidParameter, LimitAlgorithm, Vegas,
 };
-pub use pool::{ConnectHealth, PoolCeiling, PoolUse};
+pub use pool::{
+    ConnectHealth, HoldBand, POOL_BANDS, PoolCeiling, PoolEvidence, PoolReport, PoolUse,
+    PoolVerdict,
+};
 pub use queue::{
     Class, Discipline, Next, Priority, QueueConfig, Refusal, Ticket, Verdict, WaitQueue,
     WaitRequest,

@@ -118,6 +118,7 @@ fn a_failure_while_recovering_halves_and_at_one_pauses_for_longer() {
     health.failed(now, 0.0);
     // Half of the second pause, of 200 ms.
     assert_eq!(health.resumes_at(), Some(millis(2_100)));
+    assert_eq!(health.failing_since(), Some(millis(1_000)));
 }
 
 #[test]
