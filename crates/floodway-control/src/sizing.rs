@@ -1,7 +1,12 @@
 //! Formulas for a first guess, and what a run says about how parallel it was.
 
+mod connections;
+
 use std::{num::NonZeroUsize, time::Duration};
 
+pub use self::connections::{
+    PoolSuggestion, connections_for_nested, connections_needed, suggest_connections,
+};
 use crate::InvalidParameter;
 
 /// How many threads, connections or permits keep `cores` busy with tasks that compute for `compute`

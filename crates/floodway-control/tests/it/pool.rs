@@ -2,4 +2,5 @@
 
 mod ceiling;
 mod health;
+mod nested;
 mod report;

@@ -1,5 +1,7 @@
 //! Formulas for a first guess, and how parallel a run was.
 
+mod connections;
+
 use std::{num::NonZeroUsize, time::Duration};
 
 use floodway_control::{
