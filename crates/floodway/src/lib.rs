@@ -42,8 +42,8 @@ pub use floodway_control::sizing;
 pub use floodway_control::{
     Aimd, AnchoredGradient, BatchBound, BatchEstimate, BatchSizing, BatchTarget, BatchTrigger,
     Chunk, ChunkEstimate, ChunkSizer, Chunking, Decision, Direction, Discipline, Estimates, Fixed,
-    Gradient2, InvalidParameter, LimitAlgorithm, Outcome, Priority, ProbeResult, Reason, Sample,
-    Vegas, Window, WindowConfig,
+    Gradient2, HoldBand, InvalidParameter, LimitAlgorithm, Outcome, PoolEvidence, PoolReport,
+    PoolVerdict, Priority, ProbeResult, Reason, Sample, Vegas, Window, WindowConfig,
 };
 pub use floodway_metrics::Registry;
 pub use limiter::{
@@ -53,7 +53,7 @@ pub use limiter::{
 pub use panic::Panic;
 pub use pool::{
     Claim, ConnectionError, Connects, NestedAcquire, Pool, PoolCause, PoolFailure, PoolLimiter,
-    PoolLimiterBuilder, PoolRejected, PoolSnapshot, Pooled, Weight,
+    PoolLimiterBuilder, PoolRejected, PoolSnapshot, PoolSurvey, Pooled, Weight,
 };
 
 /// Compiles and runs the examples of the guide. A doctest alone: the guide is not in the package.

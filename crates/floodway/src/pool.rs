@@ -11,6 +11,7 @@ mod gate;
 mod holds;
 mod limiter;
 mod spare;
+mod survey;
 mod weight;
 
 use std::future::{pending, ready};
@@ -22,6 +23,7 @@ pub use self::{
     connection::{ConnectionError, Pooled},
     connects::Connects,
     limiter::PoolLimiter,
+    survey::PoolSurvey,
     weight::Weight,
 };
 

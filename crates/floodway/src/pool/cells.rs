@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use floodway_control::{HoldBand, POOL_BANDS, PoolEvidence};
 use floodway_metrics::{Buckets, Counter, Histogram, HistogramValue};
 
 pub(super) struct Cells {
@@ -15,6 +16,11 @@ pub(super) struct Cells {
     pub(super) abandoned: Counter,
     pub(super) wait: Histogram,
     pub(super) usage: Histogram,
+    /// By how full the pool was when they began: how many, the sums of connections in use, and of
+    /// nanoseconds.
+    holds: Counter<POOL_BANDS>,
+    in_use: Counter<POOL_BANDS>,
+    held: Counter<POOL_BANDS>,
     /// Nanoseconds within which 99 % of the connections came back, as of the last look.
     p99_hold: AtomicU64,
 }
@@ -29,8 +35,30 @@ impl Cells {
             abandoned: Counter::new(),
             wait: Histogram::new(Buckets::DURATIONS),
             usage: Histogram::new(Buckets::DURATIONS),
+            holds: Counter::new(),
+            in_use: Counter::new(),
+            held: Counter::new(),
             p99_hold: AtomicU64::new(0),
         }
+    }
+
+    /// Books a connection that was held for `nanos`; `in_use` of `usable` were when it was handed out,
+    /// itself included.
+    pub(super) fn book_use(&self, nanos: u64, in_use: u32, usable: u32) {
+        self.usage.record(nanos);
+        let band = PoolEvidence::band(in_use, usable);
+        self.holds.increment(band);
+        self.in_use.add(band, u64::from(in_use));
+        self.held.add(band, nanos);
+    }
+
+    pub(super) fn bands(&self) -> [HoldBand; POOL_BANDS] {
+        let (holds, in_use, held) = (self.holds.values(), self.in_use.values(), self.held.values());
+        std::array::from_fn(|band| HoldBand {
+            holds: holds[band],
+            in_use_sum: in_use[band],
+            held: Duration::from_nanos(held[band]),
+        })
     }
 
     /// Looks at the hold times since `before`, if there are enough.

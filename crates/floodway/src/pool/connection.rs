@@ -39,8 +39,7 @@ impl<P: Pool> Pooled<P> {
         since: u64,
         site: Site,
     ) -> Self {
-        let hold = gate.holds.begin(since, Phase::Held, site);
-        let in_use = gate.limiter.in_flight();
+        let (hold, in_use) = gate.holds.begin(since, Phase::Held, site);
         let (held, outcome) = (Some((connection, right)), Outcome::Success);
         Self { gate, held, since, hold, in_use, outcome }
     }

@@ -56,7 +56,7 @@ impl<P: Pool> Future for Detached<P> {
         let Poll::Ready(result) = attempt.as_mut().poll(context) else {
             let gate = &this.gate;
             this.hold.get_or_insert_with(|| {
-                gate.holds.begin(gate.clock.now(), Phase::Obtaining, this.site)
+                gate.holds.begin(gate.clock.now(), Phase::Obtaining, this.site).0
             });
             return Poll::Pending;
         };

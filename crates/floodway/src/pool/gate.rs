@@ -40,7 +40,7 @@ pub(super) struct Gate<P> {
     /// What others allow.
     outer: Vec<Ceiling>,
     /// The most connections that one operation can have.
-    most: u32,
+    pub(super) most: u32,
     reserved: u32,
     /// Connections are returned on the runtime that the limiter was built on, wherever their
     /// guard is dropped.
@@ -157,8 +157,7 @@ impl<P: Pool> Gate<P> {
 
     /// Books a connection that was held for `nanos`, from when `in_use` were.
     pub(super) fn book_use(&self, nanos: u64, in_use: u32) {
-        let _ = in_use;
-        self.cells.usage.record(nanos);
+        self.cells.book_use(nanos, in_use, self.most);
     }
 
     /// Tells gates apart.
@@ -210,6 +209,11 @@ impl<P: Pool> Gate<P> {
             self.ceiling.notify();
             self.claims_ceiling.notify();
         }
+    }
+
+    /// Peak over the last second of what others use.
+    pub(super) fn foreign(&self) -> u32 {
+        self.tracker().ceiling.foreign()
     }
 
     pub(super) fn tracker(&self) -> MutexGuard<'_, Tracker> {

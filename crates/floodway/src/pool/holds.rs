@@ -47,9 +47,12 @@ pub(super) struct Overdue {
 }
 
 impl Holds {
-    pub(super) fn begin(&self, since: u64, phase: Phase, site: Site) -> usize {
+    /// Returns where it is kept, and how many there are with it.
+    pub(super) fn begin(&self, since: u64, phase: Phase, site: Site) -> (usize, u32) {
         let hold = Hold { since, phase, task: task::try_id(), site };
-        self.lock().insert(hold)
+        let mut holds = self.lock();
+        let key = holds.insert(hold);
+        (key, u32::try_from(holds.len()).unwrap_or(u32::MAX))
     }
 
     /// Goes on to `phase` at `since`.

@@ -9,7 +9,7 @@ use floodway_metrics::{ComponentKind, RegisterError, Registry, Source};
 use tokio::time::Instant;
 
 use super::{
-    Claim, ConnectionError, Pool, PoolLimiterBuilder, Pooled, Weight,
+    Claim, ConnectionError, Pool, PoolLimiterBuilder, PoolSurvey, Pooled, Weight,
     gate::{Gate, watch},
 };
 use crate::{
@@ -102,6 +102,12 @@ impl<P: Pool> PoolLimiter<P> {
         deadline: Instant,
     ) -> impl Future<Output = Result<Claim<P>, ConnectionError<P::Error>>> + Send + use<P> {
         Arc::clone(&self.gate).claim(weight, deadline, Site::here())
+    }
+
+    /// Begins to measure whether the pool has the right size; ask for the report after some minutes of
+    /// the load that it is for.
+    pub fn survey(&self) -> PoolSurvey<P> {
+        PoolSurvey::begin(Arc::clone(&self.gate))
     }
 
     /// The limiter in front of the pool, to read its numbers or to close it.
