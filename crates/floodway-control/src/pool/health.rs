@@ -23,21 +23,21 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// ([RFC 5681], 3.1): by one with every success, which doubles it with every round.
 ///
 /// ```text
-///                    third failure                     asked after
-///                      in a row         +----------+  the pause's end
-///        +---------+ -----------------> |  Paused  | ----------------+
-///        | Healthy |                    |    0     |                 v
-///        |   MAX   |      +-----------> +----------+ ----------> +---------+
-///        +---------+      | failure at 1,              success   | Limited | <-+ success: n + 1
-///             ^           | back-off doubles                     |    n    | --+ failure: n / 2
-///             |           +------------------------------------- +---------+
-///             |                  n has reached max                   |
-///             +------------------------------------------------------+
+///            third failure in a row           asked for at its end
+///  Healthy -------------------------> Paused ----------------------> Limited to 1
+///  (no limit)                          (0) \-----------------------> Limited to 2
+///     ^                                 ^            success
+///     |                                 |
+///     |                                 +-- failure at n = 1, the next pause is twice as long
+///     |                                 |
+///     |   n reaches max                 |    success: n + 1
+///     +---------------------------- Limited to n <----------+
+///                                       |    failure: n / 2 |
+///                                       +-------------------+
 /// ```
 ///
-/// After the pause n is 1; a success during one ends it and makes n 2, as the success of a probe
-/// does. Back-off is forgotten with the way to `Healthy` alone, so a database that comes and goes is
-/// probed less and less often.
+/// A success during a pause counts as that of a probe. Back-off is forgotten with the way to `Healthy`
+/// alone, so a database that comes and goes is probed less and less often.
 ///
 /// A pause is between half and the whole of 100 ms, 200 ms, 400 ms, 800 ms, and then of 1 s: the
 /// "equal jitter" of M. Brooker, [Exponential Backoff And Jitter], which keeps many instances of a
