@@ -20,6 +20,8 @@ mod watch;
 use std::{fmt, sync::Arc, time::Duration};
 
 use self::core::Core;
+use floodway_metrics::HistogramValue;
+
 pub(crate) use self::{acquire::Lender, ceiling::Bounded, misuse::Site};
 pub use self::{
     acquire::{Acquire, Acquiring},
@@ -197,6 +199,11 @@ impl Limiter {
     /// Counts a refusal that was decided elsewhere.
     pub(crate) fn refuse(&self, reason: RejectReason) -> Rejected {
         self.core.reject(reason, Priority::Normal)
+    }
+
+    /// How long permits were waited for that were not free, where durations are measured.
+    pub(crate) fn queued_waits(&self) -> Option<HistogramValue> {
+        self.core.cells().timings.as_ref().map(|timings| timings.queued_wait.value())
     }
 
     /// A refusal of who has not asked for a permit, or has one; not counted.

@@ -16,13 +16,18 @@ pub struct PoolSurvey<P> {
     begun: Reading,
 }
 
+/// Of the values of the label `cause`, so many are of callers who would have got a connection if
+/// there had been one.
+const FOR_WANT_OF_ONE: usize = 6;
+
 /// The numbers of a limiter at one moment, all of which only grow.
 struct Reading {
     at: Duration,
     refused: u64,
     bands: [HoldBand; POOL_BANDS],
     hold: HistogramValue,
-    wait: HistogramValue,
+    /// In the queue, of those who had to wait there; connecting is not waiting for somebody else.
+    wait: Option<HistogramValue>,
 }
 
 impl Reading {
@@ -30,10 +35,10 @@ impl Reading {
         let cells = &gate.cells;
         Self {
             at: gate.clock.elapsed(),
-            refused: cells.rejections.total(),
+            refused: cells.rejections.values()[..FOR_WANT_OF_ONE].iter().sum(),
             bands: cells.bands(),
             hold: cells.usage.value(),
-            wait: cells.wait.value(),
+            wait: gate.limiter.queued_waits(),
         }
     }
 }
@@ -50,8 +55,16 @@ impl<P: Pool> PoolSurvey<P> {
     pub fn report(&self) -> PoolReport {
         let (gate, begun, now) = (&self.gate, &self.begun, Reading::now(&*self.gate));
         let hold = now.hold.since(&begun.hold);
-        let wait = now.wait.since(&begun.wait);
         let holds = hold.count();
+        let waited = now.wait.zip(begun.wait.as_ref()).map(|(now, begun)| now.since(begun));
+        let wait = |share: f64| {
+            let Some(waited) = &waited else {
+                return Duration::ZERO;
+            };
+            // The others did not wait.
+            let rank = 1.0 - (1.0 - share) * holds as f64 / waited.count().max(1) as f64;
+            if rank > 0.0 { quantile(waited, rank) } else { Duration::ZERO }
+        };
         PoolReport::new(PoolEvidence {
             max: gate.pool.snapshot().max,
             usable: gate.most,
@@ -61,8 +74,8 @@ impl<P: Pool> PoolSurvey<P> {
             refused: now.refused.saturating_sub(begun.refused),
             hold_mean: Duration::from_secs_f64(hold.sum.max(0.0) / holds.max(1) as f64),
             hold_p99: quantile(&hold, 0.99),
-            wait_p50: quantile(&wait, 0.5),
-            wait_p99: quantile(&wait, 0.99),
+            wait_p50: wait(0.5),
+            wait_p99: wait(0.99),
             bands: std::array::from_fn(|band| since(&begun.bands[band], &now.bands[band])),
         })
     }

@@ -74,7 +74,8 @@ impl<P: Pool> Gate<P> {
             let since = tracker.health.failing_since();
             (tracker.health.failures(), since, tracker.limit, tracker.ceiling.foreign())
         };
-        if let Some(since) = since {
+        // Afterwards a limiter with few callers takes long to forget, and something else is wrong.
+        if let Some(since) = since.filter(|_| failures > 0) {
             let since = Duration::from_nanos(now).saturating_sub(since);
             return PoolCause::ConnectFailing { failures, since };
         }
