@@ -22,7 +22,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use self::core::Core;
 use floodway_metrics::HistogramValue;
 
-pub(crate) use self::{acquire::Lender, ceiling::Bounded, misuse::Site};
+pub(crate) use self::{acquire::Lender, ceiling::Bounded, misuse::Site, permit::Loose};
 pub use self::{
     acquire::{Acquire, Acquiring},
     builder::LimiterBuilder,

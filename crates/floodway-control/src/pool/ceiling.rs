@@ -34,6 +34,12 @@ impl PoolUse {
         self.open.saturating_sub(self.idle)
     }
 
+    /// Whether whoever asks now gets none before somebody gives one back.
+    #[must_use]
+    pub const fn is_exhausted(&self) -> bool {
+        self.used() >= self.max
+    }
+
     /// Connections in use by somebody who did not come through the limiter.
     #[must_use]
     pub const fn foreign(&self) -> u32 {

@@ -66,6 +66,11 @@ impl Granted {
         (self.share >> PARTITION_SHIFT) as u16
     }
 
+    /// With `weight` permits less.
+    const fn without(self, weight: u32) -> Self {
+        Self { at: self.at, share: self.share - weight as u64 }
+    }
+
     #[inline]
     const fn outcome(self) -> Outcome {
         match (self.share >> OUTCOME_SHIFT) & 3 {
@@ -146,6 +151,17 @@ impl Permit {
         self.granted = self.granted.ended(outcome);
     }
 
+    /// Takes `weight` of its permits, less than it has, to come back by themselves; `None` if it has
+    /// lent or was lent any.
+    pub(crate) fn split_off(&mut self, weight: u32) -> Option<Loose> {
+        if self.granted.share & NESTED != 0 || weight >= self.weight() {
+            return None;
+        }
+        self.granted = self.granted.without(weight);
+        let (core, partition) = (Arc::clone(&self.core), self.granted.partition());
+        Some(Loose { core, weight, partition })
+    }
+
     /// How many permits this one counts for.
     #[must_use]
     pub const fn weight(&self) -> u32 {
@@ -190,6 +206,31 @@ impl Drop for Permit {
         match self.take_nesting() {
             (granted, None) => self.core.release(granted, 0, outcome),
             (granted, Some(nesting)) => nesting.end(&self.core, granted, outcome),
+        }
+    }
+}
+
+/// Permits that are out and belong to no operation, until they are dropped.
+pub(crate) struct Loose {
+    core: Arc<Core>,
+    weight: u32,
+    partition: u16,
+}
+
+impl Loose {
+    /// Takes `weight` of them; `None` if there are fewer.
+    pub(crate) fn split_off(&mut self, weight: u32) -> Option<Self> {
+        self.weight = self.weight.checked_sub(weight)?;
+        Some(Self { core: Arc::clone(&self.core), weight, partition: self.partition })
+    }
+}
+
+/// A release on every path. In the books they are permits beyond the one of their operation, before
+/// it ends and after.
+impl Drop for Loose {
+    fn drop(&mut self) {
+        if self.weight > 0 {
+            self.core.release_lent(self.weight, self.partition);
         }
     }
 }

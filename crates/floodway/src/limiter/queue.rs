@@ -118,6 +118,11 @@ impl Queue {
         if self.enabled { self.config.capacity as u64 } else { 0 }
     }
 
+    /// The longest that anybody waits.
+    pub(crate) const fn longest_wait(&self) -> Duration {
+        self.config.max_wait
+    }
+
     pub(super) fn max_wait_nanos(&self) -> u64 {
         u64::try_from(self.config.max_wait.as_nanos()).unwrap_or(u64::MAX)
     }

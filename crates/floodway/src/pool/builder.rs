@@ -127,6 +127,7 @@ impl<P: Pool> PoolLimiterBuilder<P> {
             ceiling,
             claims_ceiling,
             outer: self.outer,
+            max_wait: self.queue.longest_wait(),
             reserved: self.reserved,
             clock: self.clock,
             runtime,

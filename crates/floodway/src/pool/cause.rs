@@ -60,11 +60,12 @@ pub enum PoolCause {
     },
     /// The pool, or the limiter, was closed.
     Closed,
-    /// More connections at a time than there will ever be, or none.
+    /// More connections at a time than the limit, or none.
     Weight {
         /// How many were asked for.
         weight: u32,
-        /// How many one operation can have: the size of the pool less what is reserved.
+        /// How many one operation can have: the size of the pool less what is reserved, or the
+        /// limit of the moment where that is lower.
         most: u32,
     },
 }

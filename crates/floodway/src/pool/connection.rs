@@ -21,14 +21,8 @@ use crate::{Outcome, limiter::Site};
 /// admitted next finds it there.
 #[must_use = "a connection that is dropped at once was obtained for nothing"]
 pub struct Pooled<P: Pool> {
-    gate: Arc<Gate<P>>,
     /// `None` only while being dropped.
-    held: Option<(P::Connection, Right)>,
-    since: u64,
-    hold: usize,
-    /// How many were in use when it was handed out, itself included.
-    in_use: u32,
-    outcome: Outcome,
+    held: Option<(P::Connection, Holding<P>)>,
 }
 
 impl<P: Pool> Pooled<P> {
@@ -39,16 +33,16 @@ impl<P: Pool> Pooled<P> {
         since: u64,
         site: Site,
     ) -> Self {
-        let (hold, in_use) = gate.holds.begin(since, Phase::Held, site);
-        let (held, outcome) = (Some((connection, right)), Outcome::Success);
-        Self { gate, held, since, hold, in_use, outcome }
+        let (key, in_use) = gate.holds.begin(since, Phase::Held, site);
+        let (right, outcome) = (Some(right), Outcome::Success);
+        Self { held: Some((connection, Holding { gate, right, key, since, in_use, outcome })) }
     }
 
     /// Says how the use of the connection ended, for limits that adapt; by default
     /// [`Outcome::Success`]. A query that the database turned down for want of memory or time is
     /// an [`Outcome::Overload`].
     pub fn set_outcome(&mut self, outcome: Outcome) {
-        self.outcome = outcome;
+        self.held.as_mut().expect("held until dropped").1.outcome = outcome;
     }
 }
 
@@ -70,30 +64,66 @@ impl<P: Pool> DerefMut for Pooled<P> {
 /// would wait in the pool's queue instead of ours.
 impl<P: Pool> Drop for Pooled<P> {
     fn drop(&mut self) {
-        let Some((connection, right)) = self.held.take() else {
+        let Some((connection, mut holding)) = self.held.take() else {
             return;
         };
-        let gate = &self.gate;
-        let now = gate.clock.now();
-        gate.book_use(now.saturating_sub(self.since), self.in_use);
-        let (hold, outcome) = (self.hold, self.outcome);
-        let Some(release) = gate.pool.release(connection) else {
-            gate.holds.end(hold);
-            return gate.give_back(right, outcome);
+        let now = holding.used();
+        let Some(release) = holding.gate.pool.release(connection) else {
+            return;
         };
-        gate.holds.move_on(hold, now, Phase::Returning);
-        let gate = Arc::clone(gate);
-        self.gate.runtime.spawn(async move {
+        holding.returning(now);
+        let runtime = holding.gate.runtime.clone();
+        runtime.spawn(async move {
             release.await;
-            gate.holds.end(hold);
-            gate.give_back(right, outcome);
+            drop(holding);
         });
+    }
+}
+
+/// What a connection has taken beside itself. Dropped once the pool has the connection, or whatever
+/// became of it: if a panic or the end of a runtime took it away, it is not ours any more either.
+struct Holding<P: Pool> {
+    gate: Arc<Gate<P>>,
+    /// `None` only while being dropped.
+    right: Option<Right>,
+    /// Among what is out.
+    key: usize,
+    since: u64,
+    /// How many were in use when it was handed out, itself included.
+    in_use: u32,
+    outcome: Outcome,
+}
+
+impl<P: Pool> Holding<P> {
+    /// Books the use, which is over; returns when.
+    fn used(&self) -> u64 {
+        let now = self.gate.clock.now();
+        self.gate.book_use(now.saturating_sub(self.since), self.in_use);
+        now
+    }
+
+    /// The pool takes the connection back from `now` on.
+    fn returning(&mut self, now: u64) {
+        self.gate.holds.move_on(self.key, now, Phase::Returning);
+        if let Some(Right::Share(share)) = &mut self.right {
+            share.returning();
+        }
+    }
+}
+
+impl<P: Pool> Drop for Holding<P> {
+    fn drop(&mut self) {
+        self.gate.holds.end(self.key);
+        if let Some(right) = self.right.take() {
+            self.gate.give_back(right, self.outcome);
+        }
     }
 }
 
 impl<P: Pool> fmt::Debug for Pooled<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pooled").field("limiter", &self.gate.limiter.name()).finish_non_exhaustive()
+        let limiter = self.held.as_ref().map(|(_, holding)| holding.gate.limiter.name());
+        f.debug_struct("Pooled").field("limiter", &limiter).finish_non_exhaustive()
     }
 }
 

@@ -8,12 +8,13 @@ use std::{
 
 use super::{
     Pool,
-    gate::{Gate, Probe, Right},
+    gate::{Blocked, Gate, Probe, Right},
     holds::Phase,
 };
 use crate::{Outcome, limiter::Site};
 
-type Attempt<P> = dyn Future<Output = Result<<P as Pool>::Connection, <P as Pool>::Error>> + Send;
+type Attempt<P> =
+    Pin<Box<dyn Future<Output = Result<<P as Pool>::Connection, <P as Pool>::Error>> + Send>>;
 
 /// Polls the pool's `acquire` in place; if dropped before it is ready, moves it to a task of its
 /// own.
@@ -21,14 +22,22 @@ type Attempt<P> = dyn Future<Output = Result<<P as Pool>::Connection, <P as Pool
 /// A task from the start would be simpler and cost a spawn per connection, while almost every
 /// attempt is ready before anybody can lose patience.
 pub(super) struct Detached<P: Pool> {
-    gate: Arc<Gate<P>>,
+    /// `None` while it is polled, so that one that panics is not polled again, and once it is over.
+    pending: Option<(Attempt<P>, Attempting<P>)>,
     site: Site,
+}
+
+/// What an attempt has taken, to be given back however it ends. The right to it goes where the
+/// connection goes.
+struct Attempting<P: Pool> {
+    gate: Arc<Gate<P>>,
+    right: Option<Right>,
     /// Among what is out, once it was not ready at once.
     hold: Option<usize>,
     /// Keeps others from asking while connecting fails.
     probe: Option<Probe<P>>,
-    /// `None` once the attempt is over. The right to it goes where the connection goes.
-    pending: Option<(Pin<Box<Attempt<P>>>, Right)>,
+    blocked: Option<Blocked<P>>,
+    outcome: Outcome,
 }
 
 impl<P: Pool> Detached<P> {
@@ -36,14 +45,14 @@ impl<P: Pool> Detached<P> {
         gate: Arc<Gate<P>>,
         right: Right,
         probe: Option<Probe<P>>,
+        blocked: Option<Blocked<P>>,
         site: Site,
     ) -> Self {
-        let attempt = Box::pin(gate.pool.acquire());
-        Self { gate, site, hold: None, probe, pending: Some((attempt, right)) }
-    }
-
-    pub(super) const fn gate(&self) -> &Arc<Gate<P>> {
-        &self.gate
+        let attempt: Attempt<P> = Box::pin(gate.pool.acquire());
+        let right = Some(right);
+        let outcome = Outcome::Ignore;
+        let attempting = Attempting { gate, right, hold: None, probe, blocked, outcome };
+        Self { pending: Some((attempt, attempting)), site }
     }
 }
 
@@ -51,21 +60,14 @@ impl<P: Pool> Future for Detached<P> {
     type Output = (Result<P::Connection, P::Error>, Right);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let (attempt, _) = this.pending.as_mut().expect("polled after completion");
+        let (mut attempt, mut attempting) = self.pending.take().expect("polled after completion");
         let Poll::Ready(result) = attempt.as_mut().poll(context) else {
-            let gate = &this.gate;
-            this.hold.get_or_insert_with(|| {
-                gate.holds.begin(gate.clock.now(), Phase::Obtaining, this.site).0
-            });
+            attempting.takes_long(self.site);
+            self.pending = Some((attempt, attempting));
             return Poll::Pending;
         };
-        if let Some(hold) = this.hold.take() {
-            this.gate.holds.end(hold);
-        }
-        this.gate.note(&result);
-        this.probe = None;
-        let (_, right) = this.pending.take().expect("just polled");
+        attempting.note(&result);
+        let right = attempting.right.take().expect("taken once");
         Poll::Ready((result, right))
     }
 }
@@ -74,30 +76,60 @@ impl<P: Pool> Future for Detached<P> {
 /// many pools.
 impl<P: Pool> Drop for Detached<P> {
     fn drop(&mut self) {
-        let Some((attempt, right)) = self.pending.take() else {
+        let Some((attempt, mut attempting)) = self.pending.take() else {
             return;
         };
-        let gate = Arc::clone(&self.gate);
-        let (hold, probe) = (self.hold.take(), self.probe.take());
-        gate.cells.abandoned.increment(0);
-        self.gate.runtime.spawn(async move {
+        attempting.gate.cells.abandoned.increment(0);
+        let runtime = attempting.gate.runtime.clone();
+        runtime.spawn(async move {
             let result = attempt.await;
-            gate.note(&result);
-            drop(probe);
-            let outcome = match result {
+            attempting.note(&result);
+            match result {
                 // Nobody used it: neither a success nor a use to be measured.
                 Ok(connection) => {
-                    if let Some(release) = gate.pool.release(connection) {
+                    if let Some(release) = attempting.gate.pool.release(connection) {
                         release.await;
                     }
-                    Outcome::Ignore
                 }
-                Err(_) => Outcome::Overload,
-            };
-            if let Some(hold) = hold {
-                gate.holds.end(hold);
+                Err(_) => attempting.failed(),
             }
-            gate.give_back(right, outcome);
         });
+    }
+}
+
+impl<P: Pool> Attempting<P> {
+    #[cold]
+    fn takes_long(&mut self, site: Site) {
+        if self.hold.is_none() {
+            let now = self.gate.clock.now();
+            self.hold = Some(self.gate.holds.begin(now, Phase::Obtaining, site).0);
+        }
+    }
+
+    fn note(&mut self, result: &Result<P::Connection, P::Error>) {
+        // It has what it waited for in the pool, if it did.
+        self.blocked = None;
+        self.gate.note(result);
+        self.probe = None;
+        self.end_hold();
+    }
+
+    const fn failed(&mut self) {
+        self.outcome = Outcome::Overload;
+    }
+
+    fn end_hold(&mut self) {
+        if let Some(hold) = self.hold.take() {
+            self.gate.holds.end(hold);
+        }
+    }
+}
+
+impl<P: Pool> Drop for Attempting<P> {
+    fn drop(&mut self) {
+        self.end_hold();
+        if let Some(right) = self.right.take() {
+            self.gate.give_back(right, self.outcome);
+        }
     }
 }

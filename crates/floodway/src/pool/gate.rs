@@ -17,9 +17,13 @@ use floodway_control::{ConnectHealth, PoolCeiling, PoolUse};
 use floodway_metrics::{Collector, HistogramValue, Source, catalogue::pool as catalogue};
 use tokio::{runtime::Handle, sync::Notify};
 
-use self::refusing::Told;
-pub(super) use self::{asking::SHORTLY, probing::Probe, watching::watch};
-use super::{Pool, PoolSnapshot, cells::Cells, claim::Share, holds::Holds, spare::Spare};
+pub(super) use self::{
+    asking::{Blocked, SHORTLY},
+    probing::Probe,
+    watching::watch,
+};
+use self::{refusing::Told, watching::Trims};
+use super::{Connects, Pool, PoolSnapshot, cells::Cells, claim::Share, holds::Holds, spare::Spare};
 use crate::{Ceiling, Clock, Limiter, Outcome, Permit};
 
 /// How often a snapshot is tried again because a permit moved while it was taken.
@@ -39,6 +43,8 @@ pub(super) struct Gate<P> {
     claims_ceiling: Ceiling,
     /// What others allow.
     outer: Vec<Ceiling>,
+    /// The longest that the queue lets anybody wait.
+    max_wait: Duration,
     /// The most connections that one operation can have.
     pub(super) most: u32,
     reserved: u32,
@@ -51,6 +57,8 @@ pub(super) struct Gate<P> {
     tracker: Mutex<Tracker>,
     /// What the last full look came to, for those who would come to the same: see [`Settled`].
     settled: AtomicU64,
+    /// Attempts that hold no connection, because others have taken it: see [`Blocked`].
+    blocked: AtomicU32,
     /// Moves with every permit that is granted or released here.
     edges: AtomicU64,
     /// Whether idle connections are being closed.
@@ -70,8 +78,9 @@ pub(super) struct Tracker {
     limit: u32,
     /// Attempts that have to end before others may begin, while connecting fails.
     probes: u32,
-    /// Failures in a row that were counted where connections are opened, as of the last look.
-    seen_failures: u32,
+    /// Failures that were counted where connections are opened, as of the last look.
+    seen_failures: u64,
+    trims: Trims,
     stretch: Stretch,
 }
 
@@ -107,6 +116,7 @@ pub(super) struct Parts<P> {
     pub(super) ceiling: Ceiling,
     pub(super) claims_ceiling: Ceiling,
     pub(super) outer: Vec<Ceiling>,
+    pub(super) max_wait: Duration,
     pub(super) reserved: u32,
     pub(super) clock: Clock,
     pub(super) runtime: Handle,
@@ -124,7 +134,8 @@ impl<P: Pool> Gate<P> {
                 health: ConnectHealth::new(),
                 limit: most,
                 probes: 0,
-                seen_failures: 0,
+                seen_failures: parts.pool.connects().map_or(0, Connects::failed_total),
+                trims: Trims::default(),
                 stretch,
             }),
             spare: Spare::new(parts.limiter.clone()),
@@ -135,6 +146,7 @@ impl<P: Pool> Gate<P> {
             claimed: Arc::default(),
             claims_ceiling: parts.claims_ceiling,
             outer: parts.outer,
+            max_wait: parts.max_wait,
             most,
             reserved: parts.reserved,
             runtime: parts.runtime,
@@ -142,6 +154,7 @@ impl<P: Pool> Gate<P> {
             cells,
             holds: Holds::default(),
             settled: AtomicU64::new(Settled::NOTHING),
+            blocked: AtomicU32::new(0),
             edges: AtomicU64::new(0),
             trimming: AtomicBool::new(false),
             nudge: Arc::default(),
@@ -155,6 +168,12 @@ impl<P: Pool> Gate<P> {
         &self.outer
     }
 
+    /// Refuses everybody from now on.
+    fn close(&self) {
+        self.limiter.close();
+        self.claims.close();
+    }
+
     /// Books a connection that was held for `nanos`, from when `in_use` were.
     pub(super) fn book_use(&self, nanos: u64, in_use: u32) {
         self.cells.book_use(nanos, in_use, self.most);
@@ -166,9 +185,10 @@ impl<P: Pool> Gate<P> {
     }
 
     /// Looks at the pool after a permit was granted or released here.
-    pub(super) fn edge(&self) {
+    /// `now` is about the time, in nanoseconds of the clock.
+    pub(super) fn edge(&self, now: u64) -> Option<PoolUse> {
         self.edges.fetch_add(1, Ordering::AcqRel);
-        self.refresh();
+        self.refresh(now)
     }
 
     /// Gives back the right to a connection once that is the pool's again.
@@ -177,20 +197,19 @@ impl<P: Pool> Gate<P> {
         // still out sees that before it can read one permit less.
         self.edges.fetch_add(1, Ordering::AcqRel);
         right.complete(outcome);
-        self.edge();
+        self.edge(self.clock.now());
     }
 
-    /// Looks at the pool and moves the ceiling to what it can give.
-    pub(super) fn refresh(&self) {
-        let Some(pool) = self.steady_use() else {
-            return;
-        };
-        if self.is_overgrown(pool.open, pool.idle) && !self.trimming.load(Ordering::Relaxed) {
+    /// Looks at the pool and moves the ceiling to what it can give; returns what it found, unless
+    /// permits moved all the time.
+    pub(super) fn refresh(&self, now: u64) -> Option<PoolUse> {
+        let pool = self.steady_use()?;
+        if self.is_overgrown(pool.open, pool.idle) {
             self.nudge.notify_one();
         }
-        let now = self.clock.elapsed();
+        let now = Duration::from_nanos(now);
         if Settled(self.settled.load(Ordering::Relaxed)).covers(now, pool) {
-            return;
+            return Some(pool);
         }
         let moved = {
             // The ceilings move under the lock, so that of two observations the later one stays.
@@ -202,11 +221,18 @@ impl<P: Pool> Gate<P> {
                 Settled::word(now, pool, tracker.ceiling.foreign())
             };
             self.settled.store(settled, Ordering::Relaxed);
-            let moved = self.ceiling.store(tracker.limit);
-            self.claims_ceiling.store(tracker.limit.saturating_sub(1)) | moved
+            self.ceiling.store(tracker.limit)
         };
         if moved {
             self.ceiling.notify();
+            self.refresh_claims();
+        }
+        Some(pool)
+    }
+
+    /// Bounds the claims by the limit as it is now.
+    fn refresh_claims(&self) {
+        if self.claims_ceiling.store(self.limiter.limit().saturating_sub(1)) {
             self.claims_ceiling.notify();
         }
     }
@@ -237,12 +263,13 @@ impl<P: Pool> Gate<P> {
             let PoolSnapshot { max, open, idle, closed } = self.pool.snapshot();
             if closed {
                 // Refuses at once instead of letting callers wait for what will not come back.
-                self.limiter.close();
+                self.close();
                 return Some(PoolUse::default());
             }
             // One at a time is taken out of the pool to be closed.
             let trimmed = u32::from(self.trimming.load(Ordering::Acquire));
-            let held = self.limiter.in_flight() + trimmed;
+            let blocked = self.blocked.load(Ordering::Acquire);
+            let held = (self.limiter.in_flight() + trimmed).saturating_sub(blocked);
             if self.edges.load(Ordering::Acquire) == edges {
                 return Some(PoolUse { max, open, idle, held });
             }
@@ -267,7 +294,7 @@ impl Settled {
     const NOTHING: u64 = u64::MAX;
 
     const fn slot(now: Duration) -> u64 {
-        // A quarter of a second, roughly as the peaks of foreign use are kept.
+        // An eighth of a second: half as long as peaks of foreign use are kept apart.
         (now.as_millis() as u64 >> 7) & 0xffff
     }
 

@@ -1,26 +1,25 @@
-//! Connections that are kept for claims, so that one that waits for another connection can go on.
+//! Permits that are kept for claims, so that one that waits for another connection can go on.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout_at},
+    time::Instant,
 };
 
+use crate::{Acquire, Limiter, Outcome, Permit, RejectReason, Rejected, limiter::Loose};
+
 use super::gate::SHORTLY;
-use crate::{Acquire, Limiter, Outcome, Permit, RejectReason, Rejected};
 
 /// As many permits as the largest claim may take beyond its first, for as long as there are claims.
 ///
-/// One claim at a time may use them, and gives them back once it holds a single connection. Who
-/// has the turn waits for nobody, so it always comes to the next: claims cannot wait for each other
-/// for ever, however the limit moves meanwhile. The permits are out all the time, so use of them
-/// is within the limit.
+/// One claim at a time may use them, and gives them back once it holds no more than it has permits
+/// of its own for. Who has the turn waits for nobody, so it always comes to the next: claims
+/// cannot wait for each other for ever, however the limit moves meanwhile. The permits are out all
+/// the time, so use of them is within the limit.
 pub(super) struct Spare {
     limiter: Limiter,
     kept: Mutex<Kept>,
-    /// Held while the spare grows, so that not two claims wait for what one of them needs.
-    growing: Semaphore,
     turn: Arc<Semaphore>,
 }
 
@@ -28,48 +27,60 @@ pub(super) struct Spare {
 struct Kept {
     claims: u32,
     size: u32,
-    permits: Vec<Permit>,
+    loose: Vec<Loose>,
 }
 
 impl Spare {
     pub(super) fn new(limiter: Limiter) -> Arc<Self> {
-        Arc::new(Self {
-            limiter,
-            kept: Mutex::default(),
-            growing: Semaphore::new(1),
-            turn: Arc::new(Semaphore::new(1)),
-        })
+        Arc::new(Self { limiter, kept: Mutex::default(), turn: Arc::new(Semaphore::new(1)) })
     }
 
-    /// Makes sure that a claim of `beyond` connections after its first can go on, as long as the
-    /// membership lives.
+    /// Waits for the permit of a claim that may take `beyond` connections after its first, and for
+    /// what the spare lacks for it, at once: who waits here holds nothing that others wait for.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives back what it has got.
+    /// Dropping the future leaves the queue.
     pub(super) async fn join(
         self: &Arc<Self>,
         beyond: u32,
         deadline: Instant,
-    ) -> Result<Membership, Rejected> {
-        // Counted first: while somebody joins, nothing of it goes away.
-        self.kept().claims += 1;
-        let membership = Membership(Arc::clone(self));
-        if self.kept().size >= beyond {
-            return Ok(membership);
+    ) -> Result<(Permit, Membership), Rejected> {
+        let mut missing = beyond.saturating_sub(self.kept().size);
+        loop {
+            let request = Acquire::new().weight(1 + missing).deadline(deadline);
+            let mut permit = self.limiter.acquire_with(request).await?;
+            let loose = match missing {
+                0 => None,
+                // What is lent cannot be kept: it has to go back with who lent it.
+                _ => Some(permit.split_off(missing).ok_or_else(|| {
+                    self.limiter.uncounted_refusal(RejectReason::Nested, SHORTLY)
+                })?),
+            };
+            if let Some(membership) = self.admit(beyond, loose) {
+                return Ok((permit, membership));
+            }
+            // The claims that the spare was kept for have gone, and it with them. Another time for
+            // everything.
+            permit.complete(Outcome::Ignore);
+            missing = beyond;
         }
-        let late = || self.limiter.uncounted_refusal(RejectReason::Deadline, SHORTLY);
-        let growing = timeout_at(deadline, self.growing.acquire()).await.map_err(|_| late())?;
-        let _growing = growing.expect("never closed");
-        let missing = beyond.saturating_sub(self.kept().size);
-        if missing > 0 {
-            let request = Acquire::new().weight(missing).deadline(deadline);
-            let permit = self.limiter.acquire_with(request).await?;
-            let mut kept = self.kept();
-            kept.size += missing;
-            kept.permits.push(permit);
+    }
+
+    /// Counts a claim and keeps what the spare lacks for it, unless that is not enough.
+    fn admit(self: &Arc<Self>, beyond: u32, loose: Option<Loose>) -> Option<Membership> {
+        // Dropped outside the lock: what comes free wakes others.
+        let mut surplus = loose;
+        let mut kept = self.kept();
+        let lacking = beyond.saturating_sub(kept.size);
+        if lacking > 0 {
+            let needed = surplus.as_mut()?.split_off(lacking)?;
+            kept.size += lacking;
+            kept.loose.push(needed);
         }
-        Ok(membership)
+        kept.claims += 1;
+        drop(kept);
+        Some(Membership(Arc::clone(self)))
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -91,18 +102,15 @@ impl Membership {
 /// The last one gives the permits back.
 impl Drop for Membership {
     fn drop(&mut self) {
-        let given_back = {
-            let mut kept = self.0.kept();
-            kept.claims -= 1;
-            if kept.claims > 0 {
-                return;
-            }
-            kept.size = 0;
-            std::mem::take(&mut kept.permits)
-        };
-        // Outside the lock: it wakes others.
-        for permit in given_back {
-            permit.complete(Outcome::Ignore);
+        let mut kept = self.0.kept();
+        kept.claims -= 1;
+        if kept.claims > 0 {
+            return;
         }
+        kept.size = 0;
+        let given_back = std::mem::take(&mut kept.loose);
+        // Outside the lock: it wakes others.
+        drop(kept);
+        drop(given_back);
     }
 }

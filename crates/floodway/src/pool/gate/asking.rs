@@ -1,6 +1,14 @@
 //! From a caller to a connection, or to a claim.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+    time::Duration,
+};
+
+use floodway_control::PoolUse;
 
 use tokio::time::{Instant, timeout_at};
 
@@ -8,7 +16,7 @@ use super::{
     super::{
         Claim, ConnectionError, PoolCause, Pooled, Weight,
         cause::CONNECT_FAILING,
-        claim::{self, Claimed, Live},
+        claim::{self, Claimed, Live, NoPlace},
         detached::Detached,
     },
     Gate, Pool, Right,
@@ -43,7 +51,7 @@ impl<P: Pool> Gate<P> {
         let request = Acquire::new().deadline(deadline);
         match self.limiter.acquire_with(request).await {
             Ok(permit) => self.obtain(Right::Permit(permit), asking).await,
-            Err(rejected) => Err(self.refuse(rejected, 1, asking)),
+            Err(rejected) => Err(self.refuse(rejected, asking)),
         }
     }
 
@@ -54,14 +62,19 @@ impl<P: Pool> Gate<P> {
         deadline: Instant,
         site: Site,
     ) -> Asked<P, Pooled<P>> {
-        let place = match claimed.take() {
-            Ok(place) => place,
-            Err(claimed) => return Err(self.refuse_nested(claimed.exceeded(site))),
-        };
         let asking = self.ask(deadline, site)?;
-        match place.right(&self.limiter, deadline).await {
+        let late = || self.limiter.uncounted_refusal(RejectReason::Deadline, SHORTLY);
+        let right = match claimed.place(deadline, site).await {
+            Ok(place) => place.right(&self.limiter, deadline).await,
+            Err(NoPlace::Late) => Err(late()),
+            Err(NoPlace::Exceeded(nested)) => return Err(self.refuse_nested(nested)),
+        };
+        match right {
             Ok(share) => self.obtain(Right::Share(share), asking).await,
-            Err(rejected) => Err(self.refuse(rejected, 1, asking)),
+            Err(rejected) => {
+                let cause = self.cause(&rejected, asking);
+                Err(self.refuse_for(cause, rejected))
+            }
         }
     }
 
@@ -91,10 +104,10 @@ impl<P: Pool> Gate<P> {
         };
         match claimed {
             Ok(claimed) => {
-                self.edge();
+                self.edge(self.clock.now());
                 Ok(Claim::new(self, claimed))
             }
-            Err(rejected) => Err(self.refuse(rejected, most, asking)),
+            Err(rejected) => Err(self.refuse_claim(rejected, most, asking)),
         }
     }
 
@@ -111,52 +124,56 @@ impl<P: Pool> Gate<P> {
             in_flight: self.limiter.in_flight(),
             ..rejected
         })?;
-        let membership = self.spare.join(most - 1, deadline).await?;
-        Ok(Claimed::up_to(most, counted, membership, Live::new(&self.claimed), site))
+        let joined = self.spare.join(most - 1, deadline).await?;
+        Ok(Claimed::up_to(most, joined, counted, Live::new(&self.claimed), site))
     }
 
     /// Turns callers away at once for whom there is nothing before their deadline.
     fn ask(&self, deadline: Instant, site: Site) -> Asked<P, Asking> {
         let asking = Asking { since: self.clock.now(), deadline, site };
-        self.refresh();
-        if self.all_is_well() {
-            return Ok(asking);
+        if !self.all_is_well() {
+            self.refresh(asking.since);
+            self.turn_away(asking)?;
         }
-        // While connecting fails, nothing is handed out before the next probe.
-        let Some(pause) = self.pause() else {
-            return Ok(asking);
+        Ok(asking)
+    }
+
+    /// While connecting fails, nothing is handed out before the next probe.
+    #[cold]
+    fn turn_away(&self, asking: Asking) -> Asked<P, ()> {
+        let left = asking.deadline.saturating_duration_since(Instant::now());
+        let Some(pause) = self.pause().filter(|pause| left <= *pause) else {
+            return Ok(());
         };
-        if deadline.saturating_duration_since(Instant::now()) > pause {
-            return Ok(asking);
-        }
         let rejected = self.limiter.refuse(RejectReason::Unmeetable);
         let rejected = Rejected { retry_after: rejected.retry_after.max(pause), ..rejected };
-        Err(self.refuse(rejected, 1, asking))
+        Err(self.refuse(rejected, asking))
     }
 
     /// Asks the pool, with the right to do so.
     async fn obtain(self: Arc<Self>, right: Right, asking: Asking) -> Asked<P, Pooled<P>> {
-        self.edge();
+        let found = self.edge(asking.since);
+        // What this caller was admitted for has been taken by others: it will wait in the pool.
+        let blocked = found.filter(PoolUse::is_exhausted).map(|_| Blocked::new(&self));
         let probe = match self.all_is_well() {
             true => None,
             false => match self.probe(asking.deadline).await {
                 Ok(probe) => probe,
-                Err(()) => {
-                    let pause = self.pause().unwrap_or(SHORTLY);
-                    let rejected = self.limiter.uncounted_refusal(RejectReason::Deadline, pause);
-                    self.give_back(right, Outcome::Ignore);
-                    return Err(self.refuse(rejected, 1, asking));
-                }
+                Err(()) => return Err(self.not_probed(right, asking)),
             },
         };
-        let mut attempt = Detached::new(self, right, probe, asking.site);
-        let result = timeout_at(asking.deadline, &mut attempt).await;
-        let Ok((result, right)) = result else {
-            let gate = attempt.gate();
+        let gate = Arc::clone(&self);
+        let mut attempt = Detached::new(self, right, probe, blocked, asking.site);
+        // Where the pool answers at once, no timer is set.
+        let at_once = poll_fn(|context| Poll::Ready(Pin::new(&mut attempt).poll(context))).await;
+        let done = match at_once {
+            Poll::Ready(done) => Some(done),
+            Poll::Pending => timeout_at(asking.deadline, &mut attempt).await.ok(),
+        };
+        let Some((result, right)) = done else {
             gate.cells.rejections.increment(CONNECT_FAILING);
             return Err(ConnectionError::Deadline { connect: gate.typical_connect() });
         };
-        let gate = Arc::clone(attempt.gate());
         match result {
             Ok(connection) => {
                 let now = gate.clock.now();
@@ -170,8 +187,39 @@ impl<P: Pool> Gate<P> {
         }
     }
 
+    /// It had a permit, and no turn to probe.
+    #[cold]
+    fn not_probed(&self, right: Right, asking: Asking) -> ConnectionError<P::Error> {
+        let pause = self.pause().unwrap_or(SHORTLY);
+        let rejected = self.limiter.uncounted_refusal(RejectReason::Deadline, pause);
+        self.give_back(right, Outcome::Ignore);
+        self.refuse(rejected, asking)
+    }
+
     /// How long opening a connection takes on average, where somebody looks on.
     fn typical_connect(&self) -> Option<Duration> {
         self.pool.connects()?.durations().mean().map(Duration::from_nanos)
+    }
+}
+
+/// An attempt that began when the pool had nothing left: it holds no connection, and waits in the
+/// pool for one that somebody else uses.
+pub(in crate::pool) struct Blocked<P: Pool>(Arc<Gate<P>>);
+
+impl<P: Pool> Blocked<P> {
+    #[cold]
+    fn new(gate: &Arc<Gate<P>>) -> Self {
+        gate.blocked.fetch_add(1, Ordering::AcqRel);
+        let this = Self(Arc::clone(gate));
+        gate.edge(gate.clock.now());
+        this
+    }
+}
+
+/// However the attempt ended.
+impl<P: Pool> Drop for Blocked<P> {
+    fn drop(&mut self) {
+        self.0.blocked.fetch_sub(1, Ordering::AcqRel);
+        self.0.edge(self.0.clock.now());
     }
 }

@@ -73,7 +73,7 @@ impl<P: Pool> Gate<P> {
             return;
         };
         match P::failure(error) {
-            PoolFailure::Closed => self.limiter.close(),
+            PoolFailure::Closed => self.close(),
             PoolFailure::TimedOut => {
                 self.cells.timeouts.increment(0);
                 // Others have taken what this caller was admitted for; that says nothing of the

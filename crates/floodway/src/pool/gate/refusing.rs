@@ -9,7 +9,7 @@ use super::{
     Gate, Pool,
     asking::Asking,
 };
-use crate::{RejectReason, Rejected};
+use crate::{RejectReason, Rejected, limiter::Site};
 
 /// One line in the log for so long, however many are refused.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
@@ -22,14 +22,9 @@ pub(super) struct Told {
 }
 
 impl<P: Pool> Gate<P> {
-    /// Says why a caller that wanted `weight` connections got none.
+    /// Says why a caller that wanted one connection, outside of a claim, got none.
     #[cold]
-    pub(super) fn refuse(
-        &self,
-        rejected: Rejected,
-        weight: u32,
-        asking: Asking,
-    ) -> ConnectionError<P::Error> {
+    pub(super) fn refuse(&self, rejected: Rejected, asking: Asking) -> ConnectionError<P::Error> {
         let nested = match rejected.reason {
             // Inside a permit of the limiter itself.
             RejectReason::Nested => Some(None),
@@ -40,12 +35,30 @@ impl<P: Pool> Gate<P> {
         if let Some(outer) = nested {
             return self.refuse_nested(NestedAcquire {
                 weight: 1,
-                outer: outer.and_then(|site| site.location()),
+                outer: outer.and_then(Site::location),
                 inner: asking.site.location(),
             });
         }
-        let cause = self.cause(&rejected, weight, asking);
+        let cause = self.cause(&rejected, asking);
         self.refuse_for(cause, rejected)
+    }
+
+    /// Says why a claim of `weight` connections was refused.
+    #[cold]
+    pub(super) fn refuse_claim(
+        &self,
+        rejected: Rejected,
+        weight: u32,
+        asking: Asking,
+    ) -> ConnectionError<P::Error> {
+        let error = self.refuse(rejected, asking);
+        match error {
+            ConnectionError::Rejected(PoolRejected { cause: PoolCause::Weight { .. }, .. }) => {
+                let cause = PoolCause::Weight { weight, most: rejected.limit };
+                ConnectionError::Rejected(PoolRejected { cause, rejected })
+            }
+            error => error,
+        }
     }
 
     pub(super) fn refuse_for(
@@ -64,7 +77,7 @@ impl<P: Pool> Gate<P> {
         ConnectionError::NestedAcquire(nested)
     }
 
-    fn cause(&self, rejected: &Rejected, weight: u32, asking: Asking) -> PoolCause {
+    pub(super) fn cause(&self, rejected: &Rejected, asking: Asking) -> PoolCause {
         let now = self.clock.now();
         if rejected.reason == RejectReason::Closed {
             return PoolCause::Closed;
@@ -79,8 +92,14 @@ impl<P: Pool> Gate<P> {
             let since = Duration::from_nanos(now).saturating_sub(since);
             return PoolCause::ConnectFailing { failures, since };
         }
-        let left = asking.deadline.saturating_duration_since(Instant::now());
-        let patience = left + Duration::from_nanos(now.saturating_sub(asking.since));
+        let waited = Duration::from_nanos(now.saturating_sub(asking.since));
+        let patience = match rejected.reason {
+            RejectReason::Deadline | RejectReason::Shed => waited,
+            _ => {
+                let left = asking.deadline.saturating_duration_since(Instant::now());
+                waited + left.min(self.max_wait)
+            }
+        };
         let overdue = self.holds.overdue(now, patience);
         let many = (rejected.limit / 4).max(1);
         if overdue.stuck >= many && overdue.stuck > overdue.held {
@@ -98,7 +117,7 @@ impl<P: Pool> Gate<P> {
             return PoolCause::Ceiling { limit: outer };
         }
         match rejected.reason {
-            RejectReason::Weight => PoolCause::Weight { weight, most: limit },
+            RejectReason::Weight => PoolCause::Weight { weight: 1, most: rejected.limit },
             RejectReason::QueueFull | RejectReason::NoPermit | RejectReason::Displaced => {
                 PoolCause::QueueFull
             }

@@ -25,6 +25,9 @@ const LOOKS_PER_STRETCH: u32 = 40;
 /// connection so long to close.
 const TRIM_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The first pause after closing idle connections came to nothing.
+const TRIM_PAUSE: Duration = Duration::from_millis(10);
+
 /// Watches until the limiter is gone or its pool is closed.
 pub(in crate::pool) async fn watch<P: Pool>(gate: Weak<Gate<P>>) {
     let Some((pool, nudge)) = gate.upgrade().map(|gate| (gate.pool.clone(), gate.nudge.clone()))
@@ -61,8 +64,11 @@ impl<P: Pool> Gate<P> {
     /// Looks at everything; says when to look again, unless the pool was closed.
     fn look(self: Arc<Self>, tick: &mut Instant) -> Option<Instant> {
         self.note_connects();
-        self.refresh();
+        self.refresh(self.clock.now());
+        self.refresh_claims();
         if self.limiter.is_closed() {
+            // By whoever: those who wait for a claim are to hear of it too.
+            self.close();
             return None;
         }
         let now = Instant::now();
@@ -73,8 +79,8 @@ impl<P: Pool> Gate<P> {
         // Those who wait for the end of a pause find out for themselves whether it is over.
         self.probing.notify_waiters();
         let next = self.pause().map_or(*tick, |pause| (now + pause).min(*tick));
-        self.trim();
-        Some(next)
+        let trim_next = self.trim(now);
+        Some(trim_next.map_or(next, |at| at.min(next)))
     }
 
     /// Takes note of what those who open connections have counted.
@@ -82,11 +88,14 @@ impl<P: Pool> Gate<P> {
         let Some(connects) = self.pool.connects() else {
             return;
         };
-        let failures = connects.failures_in_a_row();
+        let failures = connects.failed_total();
         let new = {
             let mut tracker = self.tracker();
             failures.saturating_sub(std::mem::replace(&mut tracker.seen_failures, failures))
         };
+        // More than a few say no more than these, and a success after them has been noted by whoever
+        // got the connection.
+        let new = new.min(u64::from(connects.failures_in_a_row()));
         for _ in 0..new {
             self.note_failure();
         }
@@ -104,18 +113,29 @@ impl<P: Pool> Gate<P> {
         self.cells.refresh_p99_hold(&stretch.former);
     }
 
-    /// Whether more is open than those above the pool allow, and can be closed.
+    /// Whether more is open than those above the pool allow, and can be closed now.
     pub(super) fn is_overgrown(&self, open: u32, idle: u32) -> bool {
-        !self.outer.is_empty() && idle > 0 && open > self.outer_limit()
+        !self.outer.is_empty()
+            && idle > 0
+            && open > self.outer_limit()
+            && !self.trimming.load(Ordering::Relaxed)
     }
 
-    /// Closes idle connections in the background, if there are more than those above the pool allow.
+    /// Closes idle connections in the background, if there are more than those above the pool allow;
+    /// says when to try again, where that came to nothing.
     ///
-    /// The pool's own limit is never touched: see the module of the gate.
-    fn trim(self: Arc<Self>) {
+    /// The pool's own limit is never touched: in two widely used pools that leaks permits or does
+    /// nothing.
+    fn trim(self: Arc<Self>, now: Instant) -> Option<Instant> {
         let pool = self.pool.snapshot();
-        if !self.is_overgrown(pool.open, pool.idle) || self.trimming.swap(true, Ordering::AcqRel) {
-            return;
+        if !self.is_overgrown(pool.open, pool.idle) {
+            return None;
+        }
+        if let Some(next) = self.tracker().trims.next.filter(|next| now < *next) {
+            return Some(next);
+        }
+        if self.trimming.swap(true, Ordering::AcqRel) {
+            return None;
         }
         self.edges.fetch_add(1, Ordering::AcqRel);
         let runtime = self.runtime.clone();
@@ -125,7 +145,28 @@ impl<P: Pool> Gate<P> {
             let closing = gate.pool.trim(gate.outer_limit());
             let closed = timeout(TRIM_TIMEOUT, closing).await.unwrap_or(0);
             gate.cells.trimmed.add(0, u64::from(closed));
+            gate.tracker().trims.note(closed, Instant::now());
         });
+        None
+    }
+}
+
+/// When to close idle connections next.
+#[derive(Default)]
+pub(super) struct Trims {
+    next: Option<Instant>,
+    pause: Duration,
+}
+
+impl Trims {
+    fn note(&mut self, closed: u32, now: Instant) {
+        if closed > 0 {
+            *self = Self::default();
+            return;
+        }
+        // Callers had taken the idle ones meanwhile; or the pool cannot close any.
+        self.pause = (self.pause * 2).clamp(TRIM_PAUSE, WATCH_INTERVAL);
+        self.next = Some(now + self.pause);
     }
 }
 
@@ -137,12 +178,13 @@ impl<P: Pool> Drop for Trimming<P> {
     fn drop(&mut self) {
         self.0.edges.fetch_add(1, Ordering::AcqRel);
         self.0.trimming.store(false, Ordering::Release);
-        self.0.edge();
+        self.0.edge(self.0.clock.now());
     }
 }
 
 impl<P: Pool> Bounded for Gate<P> {
     fn ceiling_moved(&self) {
+        self.tracker().trims = Trims::default();
         self.nudge.notify_one();
     }
 }
