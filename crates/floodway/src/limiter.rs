@@ -19,9 +19,9 @@ mod watch;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use self::core::Core;
 use floodway_metrics::HistogramValue;
 
+use self::core::Core;
 pub(crate) use self::{acquire::Lender, ceiling::Bounded, misuse::Site, permit::Loose};
 pub use self::{
     acquire::{Acquire, Acquiring},
@@ -183,6 +183,17 @@ impl Limiter {
             _ => (core.try_acquire(want).ok()?, None),
         };
         Some(Permit::nested(Arc::clone(core), granted, nesting, site))
+    }
+
+    /// Takes a permit that is free and nobody waits for, outside of any operation that would lend its
+    /// own; a refusal is not counted as one.
+    #[inline]
+    pub(crate) fn admit_at_once(&self, site: Site) -> Option<Permit> {
+        if nested::is_inside() {
+            return None;
+        }
+        let granted = self.core.try_acquire(Acquire::new().want(self.partition)).ok()?;
+        Some(Permit::new(Arc::clone(&self.core), granted, site))
     }
 
     /// Waits for permits, asking `lender` first.

@@ -57,12 +57,13 @@ impl<P: Pool> Claim<P> {
     ///
     /// Dropping the future drops `operation`.
     pub fn scope<F: Future>(&self, operation: F) -> impl Future<Output = F::Output> + use<P, F> {
-        let frame = Frame {
-            gate: Arc::clone(&self.gate) as _,
-            claimed: Arc::clone(&self.claimed),
-            outer: SCOPE.try_with(Arc::clone).ok(),
-        };
-        SCOPE.scope(Arc::new(frame), operation)
+        let (gate, claimed) = (Arc::clone(&self.gate), Arc::clone(&self.claimed));
+        async move {
+            // Asked for where it runs: it may be made outside of the scope that it runs in.
+            let outer = SCOPE.try_with(Arc::clone).ok();
+            let frame = Frame { gate, claimed, outer };
+            SCOPE.scope(Arc::new(frame), operation).await
+        }
     }
 
     /// How many connections may be held at a time.

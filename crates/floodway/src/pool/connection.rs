@@ -35,7 +35,8 @@ impl<P: Pool> Pooled<P> {
     ) -> Self {
         let (key, in_use) = gate.holds.begin(since, Phase::Held, site);
         let (right, outcome) = (Some(right), Outcome::Success);
-        Self { held: Some((connection, Holding { gate, right, key, since, in_use, outcome })) }
+        let holding = Holding { gate, right, key, since, in_use, outcome, over: None };
+        Self { held: Some((connection, holding)) }
     }
 
     /// Says how the use of the connection ended, for limits that adapt; by default
@@ -69,6 +70,7 @@ impl<P: Pool> Drop for Pooled<P> {
         };
         let now = holding.used();
         let Some(release) = holding.gate.pool.release(connection) else {
+            holding.over = Some(now);
             return;
         };
         holding.returning(now);
@@ -92,6 +94,8 @@ struct Holding<P: Pool> {
     /// How many were in use when it was handed out, itself included.
     in_use: u32,
     outcome: Outcome,
+    /// When it came back, where it did so at once.
+    over: Option<u64>,
 }
 
 impl<P: Pool> Holding<P> {
@@ -115,7 +119,8 @@ impl<P: Pool> Drop for Holding<P> {
     fn drop(&mut self) {
         self.gate.holds.end(self.key);
         if let Some(right) = self.right.take() {
-            self.gate.give_back(right, self.outcome);
+            let now = self.over.unwrap_or_else(|| self.gate.clock.now());
+            self.gate.give_back(right, self.outcome, now);
         }
     }
 }

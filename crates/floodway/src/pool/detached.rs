@@ -30,7 +30,8 @@ pub(super) struct Detached<P: Pool> {
 /// What an attempt has taken, to be given back however it ends. The right to it goes where the
 /// connection goes.
 struct Attempting<P: Pool> {
-    gate: Arc<Gate<P>>,
+    /// Both `None` once they have gone on.
+    gate: Option<Arc<Gate<P>>>,
     right: Option<Right>,
     /// Among what is out, once it was not ready at once.
     hold: Option<usize>,
@@ -49,15 +50,20 @@ impl<P: Pool> Detached<P> {
         site: Site,
     ) -> Self {
         let attempt: Attempt<P> = Box::pin(gate.pool.acquire());
-        let right = Some(right);
+        let (gate, right) = (Some(gate), Some(right));
         let outcome = Outcome::Ignore;
         let attempting = Attempting { gate, right, hold: None, probe, blocked, outcome };
         Self { pending: Some((attempt, attempting)), site }
     }
+
+    pub(super) fn gate(&self) -> &Arc<Gate<P>> {
+        let (_, attempting) = self.pending.as_ref().expect("asked while the attempt goes on");
+        attempting.gate()
+    }
 }
 
 impl<P: Pool> Future for Detached<P> {
-    type Output = (Result<P::Connection, P::Error>, Right);
+    type Output = (Result<P::Connection, P::Error>, Arc<Gate<P>>, Right);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let (mut attempt, mut attempting) = self.pending.take().expect("polled after completion");
@@ -67,8 +73,8 @@ impl<P: Pool> Future for Detached<P> {
             return Poll::Pending;
         };
         attempting.note(&result);
-        let right = attempting.right.take().expect("taken once");
-        Poll::Ready((result, right))
+        let (gate, right) = attempting.gate.take().zip(attempting.right.take()).expect("once");
+        Poll::Ready((result, gate, right))
     }
 }
 
@@ -79,15 +85,15 @@ impl<P: Pool> Drop for Detached<P> {
         let Some((attempt, mut attempting)) = self.pending.take() else {
             return;
         };
-        attempting.gate.cells.abandoned.increment(0);
-        let runtime = attempting.gate.runtime.clone();
+        attempting.gate().cells.abandoned.increment(0);
+        let runtime = attempting.gate().runtime.clone();
         runtime.spawn(async move {
             let result = attempt.await;
             attempting.note(&result);
             match result {
                 // Nobody used it: neither a success nor a use to be measured.
                 Ok(connection) => {
-                    if let Some(release) = attempting.gate.pool.release(connection) {
+                    if let Some(release) = attempting.gate().pool.release(connection) {
                         release.await;
                     }
                 }
@@ -98,18 +104,23 @@ impl<P: Pool> Drop for Detached<P> {
 }
 
 impl<P: Pool> Attempting<P> {
+    fn gate(&self) -> &Arc<Gate<P>> {
+        self.gate.as_ref().expect("there while the attempt goes on")
+    }
+
     #[cold]
     fn takes_long(&mut self, site: Site) {
         if self.hold.is_none() {
-            let now = self.gate.clock.now();
-            self.hold = Some(self.gate.holds.begin(now, Phase::Obtaining, site).0);
+            let gate = self.gate();
+            let (hold, _) = gate.holds.begin(gate.clock.now(), Phase::Obtaining, site);
+            self.hold = Some(hold);
         }
     }
 
     fn note(&mut self, result: &Result<P::Connection, P::Error>) {
         // It has what it waited for in the pool, if it did.
         self.blocked = None;
-        self.gate.note(result);
+        self.gate().note(result);
         self.probe = None;
         self.end_hold();
     }
@@ -120,7 +131,7 @@ impl<P: Pool> Attempting<P> {
 
     fn end_hold(&mut self) {
         if let Some(hold) = self.hold.take() {
-            self.gate.holds.end(hold);
+            self.gate().holds.end(hold);
         }
     }
 }
@@ -128,8 +139,8 @@ impl<P: Pool> Attempting<P> {
 impl<P: Pool> Drop for Attempting<P> {
     fn drop(&mut self) {
         self.end_hold();
-        if let Some(right) = self.right.take() {
-            self.gate.give_back(right, self.outcome);
+        if let (Some(gate), Some(right)) = (self.gate.take(), self.right.take()) {
+            gate.give_back(right, self.outcome, gate.clock.now());
         }
     }
 }

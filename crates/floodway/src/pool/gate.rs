@@ -26,7 +26,7 @@ use self::{refusing::Told, watching::Trims};
 use super::{Connects, Pool, PoolSnapshot, cells::Cells, claim::Share, holds::Holds, spare::Spare};
 use crate::{Ceiling, Clock, Limiter, Outcome, Permit};
 
-/// How often a snapshot is tried again because a permit moved while it was taken.
+/// How often a snapshot is tried again because a permit came back while it was taken.
 const SNAPSHOT_TRIES: u32 = 4;
 
 pub(super) struct Gate<P> {
@@ -59,7 +59,7 @@ pub(super) struct Gate<P> {
     settled: AtomicU64,
     /// Attempts that hold no connection, because others have taken it: see [`Blocked`].
     blocked: AtomicU32,
-    /// Moves with every permit that is granted or released here.
+    /// Moves with every permit that comes back, before it does: see [`Gate::steady_use`].
     edges: AtomicU64,
     /// Whether idle connections are being closed.
     trimming: AtomicBool,
@@ -184,24 +184,15 @@ impl<P: Pool> Gate<P> {
         std::ptr::from_ref(self) as usize
     }
 
-    /// Looks at the pool after a permit was granted or released here.
-    /// `now` is about the time, in nanoseconds of the clock.
-    pub(super) fn edge(&self, now: u64) -> Option<PoolUse> {
-        self.edges.fetch_add(1, Ordering::AcqRel);
-        self.refresh(now)
-    }
-
-    /// Gives back the right to a connection once that is the pool's again.
-    pub(super) fn give_back(&self, right: Right, outcome: Outcome) {
-        // Moved on both sides of the release: whoever has read the pool while the connection was
-        // still out sees that before it can read one permit less.
+    /// Gives back the right to a connection once that is the pool's again, at `now` or so.
+    pub(super) fn give_back(&self, right: Right, outcome: Outcome, now: u64) {
         self.edges.fetch_add(1, Ordering::AcqRel);
         right.complete(outcome);
-        self.edge(self.clock.now());
+        self.refresh(now);
     }
 
     /// Looks at the pool and moves the ceiling to what it can give; returns what it found, unless
-    /// permits moved all the time.
+    /// permits came back all the time. `now` is about the time, in nanoseconds of the clock.
     pub(super) fn refresh(&self, now: u64) -> Option<PoolUse> {
         let pool = self.steady_use()?;
         if self.is_overgrown(pool.open, pool.idle) {
@@ -251,12 +242,14 @@ impl<P: Pool> Gate<P> {
         self.outer.iter().map(Ceiling::limit).min().unwrap_or(u32::MAX)
     }
 
-    /// The pool's numbers beside our own, read while no permit moved; `None` if permits never
-    /// stood still, in which case the next edge looks again.
+    /// The pool's numbers beside our own, read while no permit came back; `None` if some always did,
+    /// in which case the next look finds out.
     ///
     /// Our permits enclose the use of a connection on both sides, so `used` above `held` is
-    /// foreign use, provided that the two were read at one moment. Without this check, a thread
-    /// that is suspended between the two reads would see foreign use that is not there.
+    /// foreign use, provided that `held` is not younger. A connection is the pool's before the count
+    /// of edges moves, and the permit comes back after that; so whoever has read the pool while the
+    /// connection was still out, and then one permit less, finds that the count has moved. A permit
+    /// that is granted meanwhile does no harm.
     fn steady_use(&self) -> Option<PoolUse> {
         for _ in 0..SNAPSHOT_TRIES {
             let edges = self.edges.load(Ordering::Acquire);

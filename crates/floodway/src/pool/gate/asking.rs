@@ -48,9 +48,15 @@ impl<P: Pool> Gate<P> {
             return self.connection_of(claimed, deadline, site).await;
         }
         let asking = self.ask(deadline, site)?;
+        if let Some(permit) = self.limiter.admit_at_once(site) {
+            return self.obtain(Right::Permit(permit), asking, asking.since).await;
+        }
         let request = Acquire::new().deadline(deadline);
         match self.limiter.acquire_with(request).await {
-            Ok(permit) => self.obtain(Right::Permit(permit), asking).await,
+            Ok(permit) => {
+                let now = self.clock.now();
+                self.obtain(Right::Permit(permit), asking, now).await
+            }
             Err(rejected) => Err(self.refuse(rejected, asking)),
         }
     }
@@ -70,7 +76,10 @@ impl<P: Pool> Gate<P> {
             Err(NoPlace::Exceeded(nested)) => return Err(self.refuse_nested(nested)),
         };
         match right {
-            Ok(share) => self.obtain(Right::Share(share), asking).await,
+            Ok(share) => {
+                let now = self.clock.now();
+                self.obtain(Right::Share(share), asking, now).await
+            }
             Err(rejected) => {
                 let cause = self.cause(&rejected, asking);
                 Err(self.refuse_for(cause, rejected))
@@ -86,6 +95,10 @@ impl<P: Pool> Gate<P> {
     ) -> Asked<P, Claim<P>> {
         if let Some(outer) = claim::current(self.address()) {
             return Err(self.refuse_nested(outer.exceeded(site)));
+        }
+        if self.limiter.is_closed() {
+            let rejected = self.limiter.refuse(RejectReason::Closed);
+            return Err(self.refuse_for(PoolCause::Closed, rejected));
         }
         let most = weight.most();
         if most == 0 || most > self.most {
@@ -104,7 +117,7 @@ impl<P: Pool> Gate<P> {
         };
         match claimed {
             Ok(claimed) => {
-                self.edge(self.clock.now());
+                self.refresh(self.clock.now());
                 Ok(Claim::new(self, claimed))
             }
             Err(rejected) => Err(self.refuse_claim(rejected, most, asking)),
@@ -150,9 +163,14 @@ impl<P: Pool> Gate<P> {
         Err(self.refuse(rejected, asking))
     }
 
-    /// Asks the pool, with the right to do so.
-    async fn obtain(self: Arc<Self>, right: Right, asking: Asking) -> Asked<P, Pooled<P>> {
-        let found = self.edge(asking.since);
+    /// Asks the pool at `now` or so, with the right to do so.
+    async fn obtain(
+        self: Arc<Self>,
+        right: Right,
+        asking: Asking,
+        now: u64,
+    ) -> Asked<P, Pooled<P>> {
+        let found = self.refresh(now);
         // What this caller was admitted for has been taken by others: it will wait in the pool.
         let blocked = found.filter(PoolUse::is_exhausted).map(|_| Blocked::new(&self));
         let probe = match self.all_is_well() {
@@ -162,7 +180,6 @@ impl<P: Pool> Gate<P> {
                 Err(()) => return Err(self.not_probed(right, asking)),
             },
         };
-        let gate = Arc::clone(&self);
         let mut attempt = Detached::new(self, right, probe, blocked, asking.site);
         // Where the pool answers at once, no timer is set.
         let at_once = poll_fn(|context| Poll::Ready(Pin::new(&mut attempt).poll(context))).await;
@@ -170,7 +187,8 @@ impl<P: Pool> Gate<P> {
             Poll::Ready(done) => Some(done),
             Poll::Pending => timeout_at(asking.deadline, &mut attempt).await.ok(),
         };
-        let Some((result, right)) = done else {
+        let Some((result, gate, right)) = done else {
+            let gate = attempt.gate();
             gate.cells.rejections.increment(CONNECT_FAILING);
             return Err(ConnectionError::Deadline { connect: gate.typical_connect() });
         };
@@ -181,7 +199,7 @@ impl<P: Pool> Gate<P> {
                 Ok(Pooled::new(gate, connection, right, now, asking.site))
             }
             Err(error) => {
-                gate.give_back(right, Outcome::Overload);
+                gate.give_back(right, Outcome::Overload, gate.clock.now());
                 Err(ConnectionError::Pool(error))
             }
         }
@@ -192,7 +210,7 @@ impl<P: Pool> Gate<P> {
     fn not_probed(&self, right: Right, asking: Asking) -> ConnectionError<P::Error> {
         let pause = self.pause().unwrap_or(SHORTLY);
         let rejected = self.limiter.uncounted_refusal(RejectReason::Deadline, pause);
-        self.give_back(right, Outcome::Ignore);
+        self.give_back(right, Outcome::Ignore, self.clock.now());
         self.refuse(rejected, asking)
     }
 
@@ -210,9 +228,8 @@ impl<P: Pool> Blocked<P> {
     #[cold]
     fn new(gate: &Arc<Gate<P>>) -> Self {
         gate.blocked.fetch_add(1, Ordering::AcqRel);
-        let this = Self(Arc::clone(gate));
-        gate.edge(gate.clock.now());
-        this
+        gate.refresh(gate.clock.now());
+        Self(Arc::clone(gate))
     }
 }
 
@@ -220,6 +237,6 @@ impl<P: Pool> Blocked<P> {
 impl<P: Pool> Drop for Blocked<P> {
     fn drop(&mut self) {
         self.0.blocked.fetch_sub(1, Ordering::AcqRel);
-        self.0.edge(self.0.clock.now());
+        self.0.refresh(self.0.clock.now());
     }
 }

@@ -137,7 +137,6 @@ impl<P: Pool> Gate<P> {
         if self.trimming.swap(true, Ordering::AcqRel) {
             return None;
         }
-        self.edges.fetch_add(1, Ordering::AcqRel);
         let runtime = self.runtime.clone();
         runtime.spawn(async move {
             let trimming = Trimming(self);
@@ -178,7 +177,7 @@ impl<P: Pool> Drop for Trimming<P> {
     fn drop(&mut self) {
         self.0.edges.fetch_add(1, Ordering::AcqRel);
         self.0.trimming.store(false, Ordering::Release);
-        self.0.edge(self.0.clock.now());
+        self.0.refresh(self.0.clock.now());
     }
 }
 
