@@ -1,5 +1,11 @@
 //! Pool limiters over real databases.
 
 mod accounting;
+mod bb8;
+mod canary;
+mod contract;
+mod counting;
+mod deadpool;
+mod r2d2;
 mod sqlite;
 mod support;

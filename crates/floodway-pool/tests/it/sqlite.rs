@@ -1,45 +1,40 @@
 //! sqlx over SQLite, and the shape of the adapter for every database.
 
-use floodway::{ConnectionError, Pool as _, PoolFailure, Registry, RejectReason};
-use floodway_metrics::catalogue::{limiter as limiter_metrics, pool as metrics};
-use floodway_pool::SqlxPool;
-use sqlx::{MySql, Postgres, Sqlite};
+use std::{future::pending, time::Duration};
 
-use crate::support::{at_rest, connection, limiter, ms, sqlite};
+use floodway::{ConnectionError, Pool as _, PoolFailure, Registry};
+use floodway_pool::SqlxPool;
+use futures::FutureExt;
+use sqlx::{MySql, Postgres, Sqlite, sqlite::SqlitePoolOptions};
+use tokio::time::sleep;
+
+use crate::{
+    contract,
+    support::{at_rest, connection, eventually, sqlite, sqlite_limiter, sqlite_with},
+};
 
 #[tokio::test]
 async fn the_connection_is_the_pools_own() {
     let (_dir, pool) = sqlite(4).await;
-    let limiter = limiter(&pool, &Registry::new(), 1);
+    let limiter = sqlite_limiter(&pool, &Registry::new(), 1);
     let mut connection = connection(&limiter).await.unwrap();
     let three: i64 = sqlx::query_scalar("SELECT 1 + 2").fetch_one(&mut **connection).await.unwrap();
     assert_eq!(three, 3);
     assert_eq!((limiter.limiter().limit(), limiter.limiter().in_flight()), (3, 1));
     drop(connection);
-    at_rest(&limiter, &pool).await;
+    at_rest(&limiter).await;
 }
 
 #[tokio::test]
 async fn connections_taken_around_the_limiter_are_foreign() {
     let (_dir, pool) = sqlite(4).await;
-    let registry = Registry::new();
-    let limiter = limiter(&pool, &registry, 0);
-    let own = connection(&limiter).await.unwrap();
-    let foreign = (pool.acquire().await.unwrap(), pool.acquire().await.unwrap());
-    tokio::time::sleep(ms(400)).await;
-    assert_eq!(limiter.limiter().limit(), 2);
-    let number = |metric, labels: &[&str]| registry.snapshot().number(metric, labels);
-    assert_eq!(number(&metrics::CONNECTIONS_FOREIGN, &["db"]), Some(2.0));
-    assert_eq!(number(&metrics::CONNECTIONS, &["db", "used"]), Some(3.0));
-    assert_eq!(number(&limiter_metrics::LIMIT, &["db"]), Some(2.0));
-    drop((own, foreign));
-    at_rest(&limiter, &pool).await;
+    contract::others_use_is_foreign(SqlxPool::new(pool)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn own_use_is_never_taken_for_foreign() {
     let (_dir, pool) = sqlite(4).await;
-    let limiter = limiter(&pool, &Registry::new(), 0);
+    let limiter = sqlite_limiter(&pool, &Registry::new(), 0);
     let tasks = (0..64).map(|_| {
         let limiter = limiter.clone();
         tokio::spawn(async move {
@@ -57,19 +52,42 @@ async fn own_use_is_never_taken_for_foreign() {
     for task in futures::future::join_all(tasks).await {
         task.unwrap();
     }
-    at_rest(&limiter, &pool).await;
+    at_rest(&limiter).await;
 }
 
 #[tokio::test]
 async fn a_closed_pool_is_refused_as_such() {
     let (_dir, pool) = sqlite(4).await;
-    let limiter = limiter(&pool, &Registry::new(), 0);
+    let limiter = sqlite_limiter(&pool, &Registry::new(), 0);
     pool.close().await;
-    let refused = connection(&limiter).await.unwrap_err();
-    assert!(
-        matches!(refused, ConnectionError::Rejected(r) if r.rejected.reason == RejectReason::Closed),
-        "{refused:?}"
-    );
+    contract::a_closed_pool_is_refused_as_such(&limiter).await;
+}
+
+#[tokio::test]
+async fn trimming_closes_idle_connections_only() {
+    let (_dir, pool) = sqlite(4).await;
+    contract::idle_connections_can_be_closed(SqlxPool::new(pool)).await;
+}
+
+#[tokio::test]
+async fn trimming_leaves_what_the_pool_would_open_again() {
+    let (_dir, pool) = sqlite_with(SqlitePoolOptions::new().min_connections(2)).await;
+    let pool = SqlxPool::new(pool);
+    eventually("two are open", || pool.snapshot().open == 2).await;
+    assert_eq!((pool.trim(0).await, pool.snapshot().open), (0, 2));
+}
+
+#[tokio::test]
+async fn a_return_that_hangs_gives_its_permit_back_in_the_end() {
+    let hangs = SqlitePoolOptions::new().max_connections(1).after_release(|_, _| pending().boxed());
+    let (_dir, pool) = sqlite_with(hangs).await;
+    let limiter = sqlite_limiter(&pool, &Registry::new(), 0);
+    drop(connection(&limiter).await.unwrap());
+    tokio::time::pause();
+    sleep(Duration::from_secs(29)).await;
+    assert_eq!(limiter.limiter().in_flight(), 1);
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!((limiter.limiter().in_flight(), pool.size()), (0, 0));
 }
 
 #[tokio::test]

@@ -2,32 +2,44 @@
 
 use std::time::Duration;
 
-use floodway::{ConnectionError, PoolLimiter, Pooled, Queue, Registry};
+use deadpool_postgres::tokio_postgres;
+use floodway::{ConnectionError, Pool, PoolLimiter, Pooled, Queue, Registry};
 use floodway_pool::SqlxPool;
-use sqlx::{Database, Error, Pool, Sqlite, sqlite::SqlitePoolOptions};
+use floodway_test_support::Postgres;
+use sqlx::{Sqlite, sqlite::SqlitePoolOptions};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-pub(crate) type Connected<DB> = Result<Pooled<SqlxPool<DB>>, ConnectionError<Error>>;
+pub(crate) type Connected<P> = Result<Pooled<P>, ConnectionError<<P as Pool>::Error>>;
 
 pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
 /// A SQLite database in a file of its own, with `max` connections.
-pub(crate) async fn sqlite(max: u32) -> (TempDir, Pool<Sqlite>) {
+pub(crate) async fn sqlite(max: u32) -> (TempDir, sqlx::Pool<Sqlite>) {
+    sqlite_with(SqlitePoolOptions::new().max_connections(max)).await
+}
+
+pub(crate) async fn sqlite_with(options: SqlitePoolOptions) -> (TempDir, sqlx::Pool<Sqlite>) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let url = format!("sqlite://{}?mode=rwc", dir.path().join("test.db").display());
-    let pool = SqlitePoolOptions::new().max_connections(max).connect(&url).await.expect("connects");
+    let pool = options.connect(&url).await.expect("connects");
     (dir, pool)
 }
 
-pub(crate) fn limiter<DB: Database>(
-    pool: &Pool<DB>,
-    registry: &Registry,
-    reserved: u32,
-) -> PoolLimiter<SqlxPool<DB>> {
-    PoolLimiter::builder("db", SqlxPool::new(pool.clone()))
+/// How tokio-postgres reaches `server`.
+pub(crate) fn postgres(server: &Postgres) -> tokio_postgres::Config {
+    server.url().parse().expect("a valid address")
+}
+
+/// Where nobody listens: the port is reserved and needs privileges.
+pub(crate) fn nowhere() -> tokio_postgres::Config {
+    "postgres://postgres@127.0.0.1:1/postgres".parse().expect("a valid address")
+}
+
+pub(crate) fn limiter<P: Pool>(pool: P, registry: &Registry, reserved: u32) -> PoolLimiter<P> {
+    PoolLimiter::builder("db", pool)
         .reserved(reserved)
         .queue(Queue::fifo().capacity(64).max_wait(ms(250)))
         .registry(registry)
@@ -35,19 +47,38 @@ pub(crate) fn limiter<DB: Database>(
         .expect("a valid description")
 }
 
-pub(crate) async fn connection<DB: Database>(limiter: &PoolLimiter<SqlxPool<DB>>) -> Connected<DB> {
+pub(crate) fn sqlite_limiter(
+    pool: &sqlx::Pool<Sqlite>,
+    registry: &Registry,
+    reserved: u32,
+) -> PoolLimiter<SqlxPool<Sqlite>> {
+    limiter(SqlxPool::new(pool.clone()), registry, reserved)
+}
+
+pub(crate) async fn connection<P: Pool>(limiter: &PoolLimiter<P>) -> Connected<P> {
     limiter.connection(Instant::now() + ms(500)).await
 }
 
-/// Waits until every permit and every connection is back; fails after ten seconds.
-pub(crate) async fn at_rest<DB: Database>(limiter: &PoolLimiter<SqlxPool<DB>>, pool: &Pool<DB>) {
+/// Connections of `pool` that are in use.
+pub(crate) fn used<P: Pool>(pool: &P) -> u32 {
+    let snapshot = pool.snapshot();
+    snapshot.open - snapshot.idle.min(snapshot.open)
+}
+
+/// Waits until `condition` holds; fails after ten seconds.
+pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     for _ in 0..1_000 {
-        let inner = limiter.limiter();
-        let used = pool.size() as usize - pool.num_idle().min(pool.size() as usize);
-        if (inner.in_flight(), inner.queued(), used) == (0, 0, 0) {
+        if condition() {
             return;
         }
         sleep(ms(10)).await;
     }
-    panic!("not at rest: {limiter:?}, {} open, {} idle", pool.size(), pool.num_idle());
+    panic!("not after ten seconds: {what}");
+}
+
+/// Waits until every permit and every connection is back; fails after ten seconds.
+pub(crate) async fn at_rest<P: Pool>(limiter: &PoolLimiter<P>) {
+    let inner = limiter.limiter();
+    let at_rest = || (inner.in_flight(), inner.queued(), used(limiter.pool())) == (0, 0, 0);
+    eventually(&format!("at rest, {limiter:?}"), at_rest).await;
 }
