@@ -5,9 +5,10 @@ use crate::{Buckets, Kind, Label};
 
 /// What a connection is doing.
 pub static STATE: Label = Label { name: "state", values: &["idle", "used"] };
-/// Who would let out so many connections. `effective` is the least of the others: the `pool` itself,
-/// with what is reserved and what others use left out; what `connects` bear while connecting fails;
-/// the lowest outer `ceiling`; the `algorithm`. Where one of them allows any number, it is the pool's.
+/// Who would let out so many connections. `effective` is the least of three: the `pool` itself, with
+/// what is reserved and what others use left out; the lowest outer `ceiling`; the `algorithm`. As
+/// many attempts as `connects` says may run at once while connecting fails. Where one of them allows
+/// any number, it is the pool's.
 pub static SOURCE: Label =
     Label { name: "source", values: &["effective", "pool", "connects", "ceiling", "algorithm"] };
 /// Why a caller was refused. Who could not be served in time has the cause that kept connections
@@ -37,7 +38,7 @@ metrics! { Pool;
     CONNECTIONS_RESERVED = "pool_connections_reserved", Kind::Gauge, Connections;
     /// Peak over the last second of connections used by others than this limiter.
     CONNECTIONS_FOREIGN = "pool_connections_foreign", Kind::Gauge, Connections;
-    /// Connections that may be handed out now: effective, the least of what the pool (max minus reserved minus foreign, 0 once closed), connects while they fail, the lowest outer ceiling and the algorithm would each allow.
+    /// Connections that may be handed out now: effective, the least of what the pool (max minus reserved minus foreign, 0 once closed), the lowest outer ceiling and the algorithm would each allow. Beside it connects, the attempts to obtain one that may run at once while connecting fails.
     LIMIT = "pool_limit", Kind::Gauge, Connections, labels: &[&SOURCE];
     /// Callers waiting for a connection now.
     PENDING_REQUESTS = "pool_pending_requests", Kind::Gauge, Requests, otel: "db.client.connection.pending_requests";

@@ -188,16 +188,16 @@ impl<P: Pool> Gate<P> {
     pub(super) fn give_back(&self, right: Right, outcome: Outcome, now: u64) {
         self.edges.fetch_add(1, Ordering::AcqRel);
         right.complete(outcome);
-        self.refresh(now);
+        let found = self.refresh(now);
+        if found.is_some_and(|pool| self.is_overgrown(pool)) && self.tracker().trims.may() {
+            self.nudge.notify_one();
+        }
     }
 
     /// Looks at the pool and moves the ceiling to what it can give; returns what it found, unless
     /// permits came back all the time. `now` is about the time, in nanoseconds of the clock.
     pub(super) fn refresh(&self, now: u64) -> Option<PoolUse> {
         let pool = self.steady_use()?;
-        if self.is_overgrown(pool.open, pool.idle) {
-            self.nudge.notify_one();
-        }
         let now = Duration::from_nanos(now);
         if Settled(self.settled.load(Ordering::Relaxed)).covers(now, pool) {
             return Some(pool);

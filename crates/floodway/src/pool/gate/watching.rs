@@ -8,9 +8,13 @@ use std::{
     time::Duration,
 };
 
+use floodway_control::PoolUse;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{super::Connects, Gate, Pool};
+use super::{
+    super::{Connects, PoolSnapshot},
+    Gate, Pool,
+};
 use crate::limiter::Bounded;
 
 /// How often the pool is looked at while no permit moves. Foreign use that goes away is noticed
@@ -78,7 +82,9 @@ impl<P: Pool> Gate<P> {
         }
         // Those who wait for the end of a pause find out for themselves whether it is over.
         self.probing.notify_waiters();
-        let next = self.pause().map_or(*tick, |pause| (now + pause).min(*tick));
+        // One that is over ends when somebody asks.
+        let pause = self.pause().filter(|pause| !pause.is_zero());
+        let next = pause.map_or(*tick, |pause| (now + pause).min(*tick));
         let trim_next = self.trim(now);
         Some(trim_next.map_or(next, |at| at.min(next)))
     }
@@ -114,10 +120,10 @@ impl<P: Pool> Gate<P> {
     }
 
     /// Whether more is open than those above the pool allow, and can be closed now.
-    pub(super) fn is_overgrown(&self, open: u32, idle: u32) -> bool {
+    pub(super) fn is_overgrown(&self, pool: PoolUse) -> bool {
         !self.outer.is_empty()
-            && idle > 0
-            && open > self.outer_limit()
+            && pool.idle > 0
+            && pool.open > self.outer_limit()
             && !self.trimming.load(Ordering::Relaxed)
     }
 
@@ -127,8 +133,8 @@ impl<P: Pool> Gate<P> {
     /// The pool's own limit is never touched: in two widely used pools that leaks permits or does
     /// nothing.
     fn trim(self: Arc<Self>, now: Instant) -> Option<Instant> {
-        let pool = self.pool.snapshot();
-        if !self.is_overgrown(pool.open, pool.idle) {
+        let PoolSnapshot { max, open, idle, .. } = self.pool.snapshot();
+        if !self.is_overgrown(PoolUse { max, open, idle, held: 0 }) {
             return None;
         }
         if let Some(next) = self.tracker().trims.next.filter(|next| now < *next) {
@@ -158,6 +164,11 @@ pub(super) struct Trims {
 }
 
 impl Trims {
+    /// Whether nothing speaks against trying.
+    pub(super) const fn may(&self) -> bool {
+        self.next.is_none()
+    }
+
     fn note(&mut self, closed: u32, now: Instant) {
         if closed > 0 {
             *self = Self::default();
