@@ -48,3 +48,8 @@ pub use crate::observed::Observed;
 pub use crate::r2d2::R2d2Pool;
 #[cfg(feature = "sqlx")]
 pub use crate::sqlx::SqlxPool;
+
+/// Compiles and runs the examples of the guide. A doctest alone: the guide is not in the package.
+#[cfg(all(doctest, feature = "sqlx"))]
+#[doc = include_str!("../../../docs/guides/pools.md")]
+struct PoolsGuide;
