@@ -51,6 +51,7 @@ pub static CATALOGUE: &[&Metric] = &[
     &pool::PENDING_REQUESTS,
     &pool::REJECTIONS,
     &pool::ABANDONED,
+    &pool::IMPLAUSIBLE,
     &pool::TIMEOUTS,
     &pool::ERRORS,
     &pool::CONNECTING,

@@ -127,7 +127,7 @@ fn every_metric_of_a_pool_is_there_at_zero_with_every_label_value() {
         assert!(page.contains(line), "{line}{page}");
     }
     let series = page.lines().filter(|line| line.contains("{pool=\"db\""));
-    assert_eq!(series.count(), 85);
+    assert_eq!(series.count(), 86);
 }
 
 #[test]

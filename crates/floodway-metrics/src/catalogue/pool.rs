@@ -50,6 +50,8 @@ metrics! { Pool;
     TIMEOUTS = "pool_timeouts_total", Kind::Counter, Events, otel: "db.client.connection.timeouts";
     /// Times the pool failed to give a connection for another cause than a timeout.
     ERRORS = "pool_errors_total", Kind::Counter, Events;
+    /// Looks at the pool that found more idle connections than open ones; they were taken for as many as were open.
+    IMPLAUSIBLE = "pool_implausible_reports_total", Kind::Counter, Events;
     /// Connections that are being opened now; only where the pool lets somebody look on.
     CONNECTING = "pool_connections_opening", Kind::Gauge, Connections;
     /// Times that a connection could not be opened; only where the pool lets somebody look on.

@@ -14,6 +14,7 @@ pub(super) struct Cells {
     pub(super) rejections: Counter<{ super::cause::NESTED + 1 }>,
     pub(super) trimmed: Counter,
     pub(super) abandoned: Counter,
+    pub(super) implausible: Counter,
     pub(super) wait: Histogram,
     pub(super) usage: Histogram,
     /// By how full the pool was when they began: how many, the sums of connections in use, and of
@@ -33,6 +34,7 @@ impl Cells {
             rejections: Counter::new(),
             trimmed: Counter::new(),
             abandoned: Counter::new(),
+            implausible: Counter::new(),
             wait: Histogram::new(Buckets::DURATIONS),
             usage: Histogram::new(Buckets::DURATIONS),
             holds: Counter::new(),

@@ -259,6 +259,9 @@ impl<P: Pool> Gate<P> {
                 self.close();
                 return Some(PoolUse::default());
             }
+            if idle > open {
+                self.cells.implausible.increment(0);
+            }
             // One at a time is taken out of the pool to be closed.
             let trimmed = u32::from(self.trimming.load(Ordering::Acquire));
             let blocked = self.blocked.load(Ordering::Acquire);
@@ -336,6 +339,7 @@ impl<P: Pool> Source for Gate<P> {
         out.numbers(&catalogue::REJECTIONS, rejections.map(|count| count as f64));
         out.number(&catalogue::TRIMMED, cells.trimmed.total() as f64);
         out.number(&catalogue::ABANDONED, cells.abandoned.total() as f64);
+        out.number(&catalogue::IMPLAUSIBLE, cells.implausible.total() as f64);
         out.histogram(&catalogue::WAIT_DURATION, cells.wait.value());
         out.histogram(&catalogue::USE_DURATION, cells.usage.value());
         if let Some(connects) = self.pool.connects() {

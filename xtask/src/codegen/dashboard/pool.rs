@@ -2,8 +2,9 @@
 
 use floodway_metrics::catalogue::pool::{
     ABANDONED, CAUSE, CLAIMS, CONNECT_DURATION, CONNECT_FAILURES, CONNECTING, CONNECTIONS,
-    CONNECTIONS_FOREIGN, CONNECTIONS_MAX, CONNECTIONS_RESERVED, ERRORS, LIMIT, OLDEST_HOLD,
-    PENDING_REQUESTS, REJECTIONS, SOURCE, STATE, TIMEOUTS, TRIMMED, USE_DURATION, WAIT_DURATION,
+    CONNECTIONS_FOREIGN, CONNECTIONS_MAX, CONNECTIONS_RESERVED, ERRORS, IMPLAUSIBLE, LIMIT,
+    OLDEST_HOLD, PENDING_REQUESTS, REJECTIONS, SOURCE, STATE, TIMEOUTS, TRIMMED, USE_DURATION,
+    WAIT_DURATION,
 };
 
 use super::{
@@ -118,13 +119,15 @@ fn refusals() -> Line {
             cause, that a connection could not be opened, and that a caller left while one was \
             obtained for it. Timeouts mean that somebody passes the limiter by; errors and connect \
             failures, that the database refuses connections; abandoned, that callers give up \
-            sooner than connecting does.",
+            sooner than connecting does; implausible, that the pool reported more idle connections \
+            than open ones, which is its mistake and does no harm.",
         no_value: NO_POOL,
     })
     .query(rate(&TIMEOUTS).sum_by(NAME), "{{pool}} timeouts")
     .query(rate(&ERRORS).sum_by(NAME), "{{pool}} errors")
     .query(rate(&CONNECT_FAILURES).sum_by(NAME), "{{pool}} connect failures")
-    .query(rate(&ABANDONED).sum_by(NAME), "{{pool}} abandoned");
+    .query(rate(&ABANDONED).sum_by(NAME), "{{pool}} abandoned")
+    .query(rate(&IMPLAUSIBLE).sum_by(NAME), "{{pool}} implausible");
     Line { height: 9, panels: vec![rejected, pending, failures] }
 }
 
