@@ -130,6 +130,10 @@ impl<P: Pool> Gate<P> {
         deadline: Instant,
         site: Site,
     ) -> Result<Arc<Claimed>, Rejected> {
+        // As any other weight above the limit, where a limit of 0 counts as 1.
+        if most > self.limiter.limit().max(1) {
+            return Err(self.limiter.refuse(RejectReason::Weight));
+        }
         let request = Acquire::new().weight(most - 1).deadline(deadline);
         let counted = self.claims.acquire_with(request).await.map_err(|rejected| Rejected {
             // Of those that callers know of.
