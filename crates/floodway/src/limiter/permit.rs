@@ -218,6 +218,10 @@ pub(crate) struct Loose {
 }
 
 impl Loose {
+    pub(crate) const fn weight(&self) -> u32 {
+        self.weight
+    }
+
     /// Takes `weight` of them; `None` if there are fewer.
     pub(crate) fn split_off(&mut self, weight: u32) -> Option<Self> {
         self.weight = self.weight.checked_sub(weight)?;

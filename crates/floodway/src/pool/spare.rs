@@ -25,9 +25,29 @@ pub(super) struct Spare {
 
 #[derive(Default)]
 struct Kept {
-    claims: u32,
+    /// What each of the claims may take beyond its first connection, in no order.
+    claims: Vec<u32>,
     size: u32,
     loose: Vec<Loose>,
+}
+
+impl Kept {
+    /// Takes away what no claim needs that is left.
+    fn shrink(&mut self) -> Vec<Loose> {
+        let needed = self.claims.iter().copied().max().unwrap_or(0);
+        let mut surplus = Vec::new();
+        while self.size > needed
+            && let Some(mut loose) = self.loose.pop()
+        {
+            let weight = loose.weight().min(self.size - needed);
+            self.size -= weight;
+            surplus.extend(loose.split_off(weight));
+            if loose.weight() > 0 {
+                self.loose.push(loose);
+            }
+        }
+        surplus
+    }
 }
 
 impl Spare {
@@ -78,9 +98,9 @@ impl Spare {
             kept.size += lacking;
             kept.loose.push(needed);
         }
-        kept.claims += 1;
+        kept.claims.push(beyond);
         drop(kept);
-        Some(Membership(Arc::clone(self)))
+        Some(Membership { spare: Arc::clone(self), beyond })
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -89,28 +109,30 @@ impl Spare {
 }
 
 /// One claim that the spare is kept for.
-pub(super) struct Membership(Arc<Spare>);
+pub(super) struct Membership {
+    spare: Arc<Spare>,
+    beyond: u32,
+}
 
 impl Membership {
     /// Waits for the turn to use the spare; it ends when what is returned is dropped.
     pub(super) async fn turn(&self) -> OwnedSemaphorePermit {
-        let turn = Arc::clone(&self.0.turn).acquire_owned();
+        let turn = Arc::clone(&self.spare.turn).acquire_owned();
         turn.await.expect("never closed")
     }
 }
 
-/// The last one gives the permits back.
+/// What nobody needs who is left goes back. Who has the turn is still a member, so nothing of it is
+/// in use.
 impl Drop for Membership {
     fn drop(&mut self) {
-        let mut kept = self.0.kept();
-        kept.claims -= 1;
-        if kept.claims > 0 {
-            return;
+        let mut kept = self.spare.kept();
+        if let Some(index) = kept.claims.iter().position(|beyond| *beyond == self.beyond) {
+            kept.claims.swap_remove(index);
         }
-        kept.size = 0;
-        let given_back = std::mem::take(&mut kept.loose);
+        let surplus = kept.shrink();
         // Outside the lock: it wakes others.
         drop(kept);
-        drop(given_back);
+        drop(surplus);
     }
 }

@@ -80,10 +80,7 @@ impl<P: Pool> Gate<P> {
                 let now = self.clock.now();
                 self.obtain(Right::Share(share), asking, now).await
             }
-            Err(rejected) => {
-                let cause = self.cause(&rejected, asking);
-                Err(self.refuse_for(cause, rejected))
-            }
+            Err(rejected) => Err(self.refuse_share(rejected, asking)),
         }
     }
 
@@ -214,8 +211,9 @@ impl<P: Pool> Gate<P> {
     fn not_probed(&self, right: Right, asking: Asking) -> ConnectionError<P::Error> {
         let pause = self.pause().unwrap_or(SHORTLY);
         let rejected = self.limiter.uncounted_refusal(RejectReason::Deadline, pause);
+        let of_claim = matches!(right, Right::Share(_));
         self.give_back(right, Outcome::Ignore, self.clock.now());
-        self.refuse(rejected, asking)
+        if of_claim { self.refuse_share(rejected, asking) } else { self.refuse(rejected, asking) }
     }
 
     /// How long opening a connection takes on average, where somebody looks on.

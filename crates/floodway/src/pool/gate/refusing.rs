@@ -43,6 +43,17 @@ impl<P: Pool> Gate<P> {
         self.refuse_for(cause, rejected)
     }
 
+    /// Says why a claim got no connection within its weight.
+    #[cold]
+    pub(super) fn refuse_share(
+        &self,
+        rejected: Rejected,
+        asking: Asking,
+    ) -> ConnectionError<P::Error> {
+        let cause = self.cause(&rejected, asking);
+        self.refuse_for(cause, rejected)
+    }
+
     /// Says why a claim of `weight` connections was refused.
     #[cold]
     pub(super) fn refuse_claim(
