@@ -77,6 +77,14 @@ async fn trimming_closes_idle_connections_only() {
     contract::idle_connections_can_be_closed(four(&server).await).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn idle_connections_are_closed_under_a_ceiling() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    contract::idle_connections_follow_a_ceiling(four(&server).await).await;
+}
+
 #[tokio::test]
 async fn trimming_leaves_what_the_pool_would_open_again() {
     let manager = Observed::new(Fake::new());

@@ -2,7 +2,7 @@
 
 use std::iter::repeat_with;
 
-use floodway::{BuildError, ConnectionError, Pool, PoolLimiter, Registry, RejectReason};
+use floodway::{BuildError, Ceiling, ConnectionError, Pool, PoolLimiter, Registry, RejectReason};
 use floodway_metrics::catalogue::{limiter as limiter_metrics, pool as metrics};
 
 use crate::support::{at_rest, connection, eventually, limiter, used};
@@ -80,6 +80,29 @@ pub(crate) async fn idle_connections_can_be_closed<P: Pool>(pool: P) {
     let again = take(&pool, 4).await;
     assert_eq!(counts(), (4, 4), "the pool opens others when they are wanted");
     give_back(&pool, again).await;
+}
+
+/// `pool` has four connections and keeps none open that nobody uses.
+pub(crate) async fn idle_connections_follow_a_ceiling<P: Pool>(pool: P) {
+    let taken = take(&pool, 4).await;
+    give_back(&pool, taken).await;
+    let registry = Registry::new();
+    let ceiling = Ceiling::new(4);
+    let limiter = PoolLimiter::builder("db", pool.clone())
+        .ceiling(ceiling.clone())
+        .registry(&registry)
+        .build()
+        .expect("a valid description");
+    let own = connection(&limiter).await.unwrap();
+    ceiling.set(2);
+    eventually("two are open", || pool.snapshot().open == 2).await;
+    eventually("all is counted", || used(&pool) == 1).await;
+    let number = |metric| registry.snapshot().number(metric, &["db"]);
+    assert_eq!(number(&metrics::CONNECTIONS_FOREIGN), Some(0.0), "what is closed is not foreign");
+    assert_eq!(limiter.limiter().limit(), 2);
+    drop(own);
+    at_rest(&limiter).await;
+    assert_eq!(pool.snapshot().open, 2);
 }
 
 /// `pool` was closed.

@@ -71,6 +71,14 @@ async fn trimming_closes_idle_connections_only() {
     contract::idle_connections_can_be_closed(four(&server)).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn idle_connections_are_closed_under_a_ceiling() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    contract::idle_connections_follow_a_ceiling(four(&server)).await;
+}
+
 #[tokio::test]
 async fn a_closed_pool_is_refused_as_such() {
     let pool = DeadpoolPool::<Fake>::new(Pool::builder(Fake::new()).max_size(4).build().unwrap());

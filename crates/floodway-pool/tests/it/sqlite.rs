@@ -69,6 +69,12 @@ async fn trimming_closes_idle_connections_only() {
     contract::idle_connections_can_be_closed(SqlxPool::new(pool)).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn idle_connections_are_closed_under_a_ceiling() {
+    let (_dir, pool) = sqlite(4).await;
+    contract::idle_connections_follow_a_ceiling(SqlxPool::new(pool)).await;
+}
+
 #[tokio::test]
 async fn trimming_leaves_what_the_pool_would_open_again() {
     let (_dir, pool) = sqlite_with(SqlitePoolOptions::new().min_connections(2)).await;
