@@ -8,7 +8,10 @@ use std::{
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{super::PoolFailure, Gate, Pool, Settled};
+use super::{
+    super::{Connects, PoolFailure},
+    Gate, Pool, Settled,
+};
 
 /// An attempt to obtain a connection while connecting fails. Others wait until it has ended.
 pub(in crate::pool) struct Probe<P: Pool>(Arc<Gate<P>>);
@@ -87,8 +90,9 @@ impl<P: Pool> Gate<P> {
             }
             PoolFailure::Failed => {
                 self.cells.errors.increment(0);
-                // Else it was counted where the connection was to be opened.
-                if self.pool.connects().is_none() {
+                // Unless it was counted where the connection was to be opened.
+                let counted = self.pool.connects().map_or(0, Connects::failures_in_a_row) > 0;
+                if !counted {
                     self.note_failure();
                 }
             }
