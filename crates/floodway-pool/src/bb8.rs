@@ -159,8 +159,13 @@ impl<M: ManageConnection> ManageConnection for Observed<M> {
         self.connects().observe(self.inner().connect()).await
     }
 
+    /// bb8 puts a connection whose check it gave up back among the idle ones, to hang the next caller.
+    /// Here it is closed as it comes back, which is right after the check was dropped.
     async fn is_valid(&self, connection: &mut M::Connection) -> Result<(), M::Error> {
-        self.inner().is_valid(connection).await
+        let unfinished = self.notes().unfinished();
+        let valid = self.inner().is_valid(connection).await;
+        unfinished.finish();
+        valid
     }
 
     /// bb8 asks as a connection comes back.

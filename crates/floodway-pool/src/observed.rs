@@ -80,10 +80,39 @@ impl Notes {
         drop(connection);
     }
 
+    /// A check that has a connection closed if it is dropped before it has finished.
+    #[cfg(feature = "bb8")]
+    pub(crate) const fn unfinished(&self) -> Unfinished<'_> {
+        Unfinished { notes: self, finished: false }
+    }
+
     /// Whether a connection that comes back is to be closed. Every one that comes back must ask,
     /// even if it is broken anyway, or the note would outlive the connection it was meant for.
     pub(crate) fn is_doomed(&self) -> bool {
         let fewer = |doomed: u32| doomed.checked_sub(1);
         self.doomed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
+    }
+}
+
+/// Made by [`Notes::unfinished`].
+#[cfg(feature = "bb8")]
+pub(crate) struct Unfinished<'a> {
+    notes: &'a Notes,
+    finished: bool,
+}
+
+#[cfg(feature = "bb8")]
+impl Unfinished<'_> {
+    pub(crate) fn finish(mut self) {
+        self.finished = true;
+    }
+}
+
+#[cfg(feature = "bb8")]
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.notes.doomed.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
