@@ -67,7 +67,7 @@ use http_body::Body;
 
 use self::code::Code;
 pub use self::{
-    respond::{resource_exhausted, unavailable},
+    respond::{no_connection, resource_exhausted, unavailable},
     timeout::acquire,
 };
 use crate::{

@@ -54,6 +54,9 @@
 
 mod body;
 mod end;
+mod no_connection;
+
+use std::time::Duration;
 
 use ::http::{
     HeaderValue, Response, StatusCode,
@@ -64,6 +67,7 @@ use floodway::{Outcome, Rejected};
 pub use self::{
     body::{AtBodyEnd, ResponseBody},
     end::{AtEnd, BodyClassifier, BodyEnd, Said},
+    no_connection::no_connection,
 };
 use crate::Classifier;
 
@@ -119,21 +123,32 @@ pub fn service_unavailable<Body: From<String>>(rejected: &Rejected) -> Response<
     respond(StatusCode::SERVICE_UNAVAILABLE, rejected)
 }
 
-/// A response with `Retry-After` in whole seconds, rounded up, and the reason as JSON.
+/// The reason as JSON.
 fn respond<Body: From<String>>(status: StatusCode, rejected: &Rejected) -> Response<Body> {
-    let retry_after = rejected.retry_after;
-    let whole_seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
     // Reason and number need no escaping.
     let body = format!(
         r#"{{"error":"rejected","reason":"{}","retry_after_s":{:.3}}}"#,
         rejected.reason.as_str(),
-        retry_after.as_secs_f64(),
+        rejected.retry_after.as_secs_f64(),
     );
+    let mut response = json(status, body, Some(rejected.retry_after));
+    response.extensions_mut().insert(Refused);
+    response
+}
+
+/// A response with `Retry-After` in whole seconds, rounded up.
+fn json<Body: From<String>>(
+    status: StatusCode,
+    body: String,
+    retry_after: Option<Duration>,
+) -> Response<Body> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
-    response.extensions_mut().insert(Refused);
     let headers = response.headers_mut();
-    headers.insert(RETRY_AFTER, whole_seconds.max(1).into());
+    if let Some(retry_after) = retry_after {
+        let whole_seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, whole_seconds.max(1).into());
+    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

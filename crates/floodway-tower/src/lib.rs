@@ -28,6 +28,8 @@
 //! - `backpressure` reserves in `poll_ready` after all, for load balancers.
 //! - `until_body_end` (feature `http`) holds the permit while the response streams.
 //!
+//! [`PoolLimitLayer`] lets requests in as the connections of a pool allow.
+//!
 //! [`BatchLayer`] makes a service for one request out of a service for many.
 //!
 //! With the feature `http`, the module `http` has examples for axum and reqwest, and the module
@@ -42,6 +44,7 @@ pub mod grpc;
 pub mod http;
 mod limiter;
 mod on_rejection;
+pub mod pool;
 mod release;
 
 pub use admit::{AcquireFrom, Admit, Keyed, Select};
@@ -49,6 +52,7 @@ pub use batch::{BatchLayer, Batched};
 pub use classify::{Classifier, EveryError};
 pub use limiter::{BackpressureLayer, KeyedLimiterLayer, Limited, LimiterLayer, Reserved, future};
 pub use on_rejection::{BoxError, Fail, OnRejection, Respond};
+pub use pool::{PoolLimitLayer, PoolLimited};
 pub use release::{AtResponse, Release};
 
 /// Compiles and runs the examples of the guide. A doctest alone: the guide is not in the package.

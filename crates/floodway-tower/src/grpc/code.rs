@@ -15,7 +15,7 @@ impl Code {
     pub(super) const PERMISSION_DENIED: Self = Self(7);
     pub(super) const RESOURCE_EXHAUSTED: Self = Self(8);
     const UNIMPLEMENTED: Self = Self(12);
-    const INTERNAL: Self = Self(13);
+    pub(super) const INTERNAL: Self = Self(13);
     pub(super) const UNAVAILABLE: Self = Self(14);
     const UNAUTHENTICATED: Self = Self(16);
 

@@ -1,9 +1,12 @@
 //! Rejections as gRPC responses.
 
+use std::time::Duration;
+
 use ::http::{HeaderValue, Response, header::CONTENT_TYPE};
-use floodway::Rejected;
+use floodway::{ConnectionError, Rejected};
 
 use super::code::Code;
+use crate::pool::Refusal;
 
 /// `RESOURCE_EXHAUSTED`: the limit belongs to the caller (its quota, its share).
 ///
@@ -15,27 +18,51 @@ use super::code::Code;
 /// [A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback
 #[must_use]
 pub fn resource_exhausted<Body: Default>(rejected: &Rejected) -> Response<Body> {
-    respond(Code::RESOURCE_EXHAUSTED, rejected)
+    refuse(Code::RESOURCE_EXHAUSTED, rejected)
 }
 
 /// `UNAVAILABLE`: the limit belongs to the service, whoever calls. Otherwise as
 /// [`resource_exhausted`]; more clients try again after it.
 #[must_use]
 pub fn unavailable<Body: Default>(rejected: &Rejected) -> Response<Body> {
-    respond(Code::UNAVAILABLE, rejected)
+    refuse(Code::UNAVAILABLE, rejected)
 }
 
-fn respond<Body: Default>(code: Code, rejected: &Rejected) -> Response<Body> {
-    let retry_after = rejected.retry_after;
-    let millis = retry_after.as_nanos().div_ceil(1_000_000);
-    let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+/// `UNAVAILABLE` with what kept the request from a connection, for
+/// [`PoolLimitLayer::respond`](crate::PoolLimitLayer::respond) and for handlers that take
+/// connections themselves; otherwise as [`resource_exhausted`].
+///
+/// `INTERNAL`, without a pushback, where the operation would wait for itself: that is a mistake in
+/// the service, and trying again does not help.
+#[must_use]
+pub fn no_connection<Body: Default, E>(error: &ConnectionError<E>) -> Response<Body> {
+    let Refusal { cause, retry_after, .. } = Refusal::of(error);
+    let code = if retry_after.is_some() { Code::UNAVAILABLE } else { Code::INTERNAL };
+    respond(code, &format!("no connection: {cause}"), retry_after)
+}
+
+fn refuse<Body: Default>(code: Code, rejected: &Rejected) -> Response<Body> {
+    let message = format!("rejected: {}", rejected.reason.as_str());
+    respond(code, &message, Some(rejected.retry_after))
+}
+
+fn respond<Body: Default>(
+    code: Code,
+    message: &str,
+    retry_after: Option<Duration>,
+) -> Response<Body> {
     let mut response = Response::new(Body::default());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert("grpc-status", code.0.into());
-    headers.insert("grpc-retry-pushback-ms", millis.into());
-    // The reason is a name in lower case, so nothing needs the percent-encoding of messages.
-    if let Ok(message) = HeaderValue::try_from(format!("rejected: {}", rejected.reason.as_str())) {
+    if let Some(retry_after) = retry_after {
+        let millis = retry_after.as_nanos().div_ceil(1_000_000);
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+        headers.insert("grpc-retry-pushback-ms", millis.into());
+    }
+    // Reasons and causes are names in lower case, so nothing needs the percent-encoding of
+    // messages.
+    if let Ok(message) = HeaderValue::from_str(message) {
         headers.insert("grpc-message", message);
     }
     response

@@ -10,6 +10,7 @@ mod grpc;
 mod http;
 mod keyed;
 mod limiter;
+mod pool;
 #[cfg(feature = "http")]
 mod reqwest;
 mod scenarios;

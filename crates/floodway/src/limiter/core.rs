@@ -250,10 +250,13 @@ impl Core {
         self.queue_capacity.load(Ordering::Relaxed) > 0
     }
 
+    pub(super) fn queue_max_wait(&self) -> Duration {
+        Duration::from_nanos(self.queue_max_wait.load(Ordering::Relaxed))
+    }
+
     /// Until when who begins to wait now may do so.
     pub(super) fn latest_deadline(&self, wish: Option<Instant>) -> Instant {
-        let longest = Duration::from_nanos(self.queue_max_wait.load(Ordering::Relaxed));
-        let latest = Instant::now() + longest;
+        let latest = Instant::now() + self.queue_max_wait();
         wish.map_or(latest, |wish| wish.min(latest))
     }
 

@@ -1,6 +1,6 @@
 //! A limiter as an operator sees it.
 
-use std::{fmt, ops::RangeInclusive, sync::Arc};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use floodway_control::Estimates;
 
@@ -83,6 +83,12 @@ impl LimiterHandle {
     /// in flight stay when it is enforced again.
     pub fn set_mode(&self, mode: Mode) {
         self.core.set_mode(mode);
+    }
+
+    /// The longest that a caller waits in the queue.
+    #[must_use]
+    pub fn max_wait(&self) -> Duration {
+        self.core.queue_max_wait()
     }
 
     /// Changes the rules of the queue. Those who wait stay, with the deadlines they came with.

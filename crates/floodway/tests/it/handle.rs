@@ -79,7 +79,9 @@ async fn a_new_wait_holds_for_those_who_come_after() {
     let _held = bench.take();
     let mut before = bench.limiter.acquire();
     assert!(is_pending(&mut before).await);
+    assert_eq!(handle.max_wait(), ms(1_000));
     handle.set_queue(Queue::fifo().max_wait(ms(50))).unwrap();
+    assert_eq!(handle.max_wait(), ms(50));
     let started = Instant::now();
     let refused = bench.limiter.acquire().await.unwrap_err();
     assert_eq!((refused.reason, started.elapsed()), (RejectReason::Deadline, ms(50)));
