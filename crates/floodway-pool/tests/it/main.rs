@@ -6,6 +6,7 @@ mod canary;
 mod contract;
 mod counting;
 mod deadpool;
+mod faults;
 mod r2d2;
 mod sqlite;
 mod support;
