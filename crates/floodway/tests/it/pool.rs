@@ -1,176 +1,25 @@
 //! A pool limiter over a pool whose every move is under control.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard},
-};
+mod accounting;
+mod causes;
+mod claims;
+mod closed;
+mod costs;
+mod endings;
+mod health;
+mod kit;
+mod recovery;
+mod schedules;
+mod sharing;
+mod storm;
+mod trim;
 
-use floodway::{
-    BuildError, Clock, ConnectionError, Limiter, Pool, PoolFailure, PoolLimiter, PoolSnapshot,
-    Queue, Registry, RejectReason,
-};
+use floodway::{BuildError, ConnectionError, Limiter, PoolLimiter, Registry, RejectReason};
 use floodway_metrics::catalogue::{limiter as limiter_metrics, pool as metrics};
-use tokio::{
-    sync::Notify,
-    task::yield_now,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
+use self::kit::{Bench, FakePool, settle};
 use crate::support::{is_pending, ms, ready};
-
-/// A pool that connects when told to.
-#[derive(Clone, Default)]
-struct FakePool(Arc<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    numbers: Mutex<Numbers>,
-    changed: Notify,
-}
-
-#[derive(Default)]
-struct Numbers {
-    max: u32,
-    used: u32,
-    most_used: u32,
-    foreign: u32,
-    /// Acquisitions that may complete.
-    connects: u32,
-    /// Acquisitions that were dropped before they were ready.
-    interrupted: u32,
-    closed: bool,
-    lies: bool,
-}
-
-#[derive(Debug)]
-struct TimedOut;
-
-impl fmt::Display for TimedOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("timed out")
-    }
-}
-
-impl std::error::Error for TimedOut {}
-
-struct Connection;
-
-impl FakePool {
-    fn new(max: u32) -> Self {
-        let pool = Self::default();
-        pool.change(|n| (n.max, n.connects) = (max, u32::MAX));
-        pool
-    }
-
-    fn numbers(&self) -> MutexGuard<'_, Numbers> {
-        self.0.numbers.lock().unwrap()
-    }
-
-    /// Changes the numbers and wakes who waits for that.
-    fn change(&self, change: impl FnOnce(&mut Numbers)) {
-        change(&mut self.numbers());
-        self.0.changed.notify_waiters();
-    }
-}
-
-impl Pool for FakePool {
-    type Connection = Connection;
-    type Error = TimedOut;
-
-    fn snapshot(&self) -> PoolSnapshot {
-        let n = self.numbers();
-        let busy = n.used + n.foreign;
-        PoolSnapshot {
-            max: n.max,
-            open: n.max,
-            idle: if n.lies { u32::MAX } else { n.max.saturating_sub(busy) },
-            closed: n.closed,
-        }
-    }
-
-    fn acquire(&self) -> impl Future<Output = Result<Connection, TimedOut>> + Send + 'static {
-        struct Interrupted(FakePool);
-        impl Drop for Interrupted {
-            fn drop(&mut self) {
-                self.0.change(|n| n.interrupted += 1);
-            }
-        }
-        let pool = self.clone();
-        async move {
-            let guard = Interrupted(pool.clone());
-            loop {
-                let changed = pool.0.changed.notified();
-                let connected = {
-                    let mut n = pool.numbers();
-                    let connects = n.connects > 0 && n.used + n.foreign < n.max;
-                    if connects {
-                        n.connects -= 1;
-                        n.used += 1;
-                        n.most_used = n.most_used.max(n.used);
-                    }
-                    connects
-                };
-                if connected {
-                    break;
-                }
-                changed.await;
-            }
-            std::mem::forget(guard);
-            Ok(Connection)
-        }
-    }
-
-    fn release(&self, _: Connection) -> Option<impl Future<Output = ()> + Send + 'static> {
-        let pool = self.clone();
-        Some(async move {
-            // A round trip during which the connection is nobody's.
-            yield_now().await;
-            pool.change(|n| n.used -= 1);
-        })
-    }
-
-    fn failure(_: &TimedOut) -> PoolFailure {
-        PoolFailure::TimedOut
-    }
-}
-
-struct Bench {
-    pool: FakePool,
-    limiter: PoolLimiter<FakePool>,
-    registry: Registry,
-}
-
-impl Bench {
-    fn new(max: u32, reserved: u32) -> Self {
-        let (pool, registry) = (FakePool::new(max), Registry::new());
-        let limiter = PoolLimiter::builder("db", pool.clone())
-            .reserved(reserved)
-            .queue(Queue::fifo().max_wait(ms(5_000)))
-            .registry(&registry)
-            .clock(Clock::tokio())
-            .build()
-            .expect("a valid description");
-        Self { pool, limiter, registry }
-    }
-
-    async fn connection(&self) -> Result<floodway::Pooled<FakePool>, ConnectionError<TimedOut>> {
-        self.limiter.connection(Instant::now() + ms(100)).await
-    }
-
-    #[track_caller]
-    fn check(&self, limit: u32, in_flight: u32, used: u32) {
-        let inner = self.limiter.limiter();
-        let actual = (inner.limit(), inner.in_flight(), self.pool.numbers().used);
-        assert_eq!(actual, (limit, in_flight, used), "limit, in flight, used");
-    }
-}
-
-/// Lets spawned tasks run to where they wait.
-async fn settle() {
-    for _ in 0..20 {
-        yield_now().await;
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn hands_out_what_is_neither_reserved_nor_used_by_others() {
