@@ -115,6 +115,8 @@ impl<DB: Database> Pool for SqlxPool<DB> {
         let (returned, patience) = (connection.return_to_pool(), self.return_timeout);
         Some(async move {
             let _ = timeout(patience, returned).await;
+            // With `min_connections` sqlx spawns when this is dropped, for which it needs a runtime.
+            drop(connection);
         })
     }
 

@@ -42,8 +42,8 @@ pub use floodway_control::sizing;
 pub use floodway_control::{
     Aimd, AnchoredGradient, BatchBound, BatchEstimate, BatchSizing, BatchTarget, BatchTrigger,
     Chunk, ChunkEstimate, ChunkSizer, Chunking, Decision, Direction, Discipline, Estimates, Fixed,
-    Gradient2, HoldBand, InvalidParameter, LimitAlgorithm, Outcome, PoolEvidence, PoolReport,
-    PoolVerdict, Priority, ProbeResult, Reason, Sample, Vegas, Window, WindowConfig,
+    Gradient2, HoldBand, InvalidParameter, LimitAlgorithm, Outcome, POOL_BANDS, PoolEvidence,
+    PoolReport, PoolVerdict, Priority, ProbeResult, Reason, Sample, Vegas, Window, WindowConfig,
 };
 pub use floodway_metrics::Registry;
 pub use limiter::{

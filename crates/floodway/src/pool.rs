@@ -38,7 +38,8 @@ pub trait Pool: Clone + Send + Sync + 'static {
     /// Why the pool gave none.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// The numbers of the pool now, without waiting for anything: called at every move of a permit.
+    /// The numbers of the pool now, without waiting for anything: called at every move of a permit,
+    /// four times a second besides, and at each scrape.
     fn snapshot(&self) -> PoolSnapshot;
 
     /// Obtains a connection, opening one if the pool does so.
@@ -50,7 +51,8 @@ pub trait Pool: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Connection, Self::Error>> + Send + 'static;
 
     /// Gives a connection back. `None` if somebody else can have it from then on; else a future
-    /// that resolves when that is so, which is run in the background.
+    /// that resolves when that is so, which is run in the background. Called wherever a connection is
+    /// dropped, also outside of a runtime, and must not panic there.
     fn release(
         &self,
         connection: Self::Connection,
@@ -60,7 +62,9 @@ pub trait Pool: Clone + Send + Sync + 'static {
     fn failure(error: &Self::Error) -> PoolFailure;
 
     /// Closes idle connections while more than `open` are open, and says how many it closed. A
-    /// connection that is in use must not be touched. By default none: the pool cannot.
+    /// connection that is in use must not be touched, and at most one may be neither idle nor closed at a
+    /// time: a second one would pass for foreign use. One call runs at a time; it is dropped after ten
+    /// seconds. By default none is closed: the pool cannot.
     fn trim(&self, open: u32) -> impl Future<Output = u32> + Send + 'static {
         let _ = open;
         ready(0)

@@ -23,7 +23,8 @@ pub struct PoolUse {
     /// Connections that nobody uses. More than `open` counts as `open`: some pools' counters
     /// overshoot or wrap.
     pub idle: u32,
-    /// Connections that the limiter itself has handed out or is obtaining.
+    /// Permits that are out, less those known to have no connection: at least as many connections as
+    /// the limiter itself uses.
     pub held: u32,
 }
 

@@ -51,7 +51,7 @@ pub struct PoolEvidence {
     pub max: u32,
     /// Of them those that are not reserved for others: the most that the limiter hands out.
     pub usable: u32,
-    /// Of the usable ones those that others than the limiter used.
+    /// Connections that others than the limiter used, at the peak of the last second.
     pub foreign: u32,
     /// How long this was looked at.
     pub elapsed: Duration,

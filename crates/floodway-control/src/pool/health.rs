@@ -98,7 +98,7 @@ impl ConnectHealth {
         Self { state: State::Healthy, failures: 0, since: Duration::ZERO, pause: FIRST_PAUSE }
     }
 
-    /// How many connections may be out at `now` (since any fixed origin): [`u32::MAX`] while all is
+    /// How many attempts to obtain a connection may run at once at `now` (since any fixed origin): [`u32::MAX`] while all is
     /// well, 0 in a pause after a failed probe, 1 and up while probing and recovering.
     ///
     /// A pause is over only when this was asked at its [end](Self::resumes_at) or later, so each is

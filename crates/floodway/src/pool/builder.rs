@@ -47,7 +47,8 @@ impl<P: Pool> PoolLimiterBuilder<P> {
         self
     }
 
-    /// Where callers wait for a connection; by default [`Queue::fifo`].
+    /// Where callers wait for a connection; by default [`Queue::fifo`]. Those who wait for a claim of
+    /// [`Weight::UpTo`](crate::Weight::UpTo) have a second one of the same kind before it.
     pub fn queue(mut self, queue: Queue) -> Self {
         self.limiter = self.limiter.queue(queue);
         self.queue = queue;
@@ -128,6 +129,7 @@ impl<P: Pool> PoolLimiterBuilder<P> {
             claims_ceiling,
             outer: self.outer,
             max_wait: self.queue.longest_wait(),
+            most,
             reserved: self.reserved,
             clock: self.clock,
             runtime,

@@ -12,7 +12,7 @@ use crate::Rejected;
 /// [`Rejected::retry_after`].
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error(
-    "{cause}; {} of {} connections in use, retry after {:?}",
+    "{cause}; {} of {} permits out, retry after {:?}",
     rejected.in_flight, rejected.limit, rejected.retry_after
 )]
 #[non_exhaustive]
@@ -23,8 +23,9 @@ pub struct PoolRejected {
     pub rejected: Rejected,
 }
 
-/// What keeps callers from a connection. The first that applies is told, in this order: closed,
-/// weight, connect failing, foreign, pool held, ceiling, and then the queue.
+/// What keeps callers from a connection. The first that applies is told, in this order: closed, a
+/// weight that the pool can never give, connect failing, foreign, pool held, ceiling, a weight above
+/// the limit of the moment, and then the queue.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum PoolCause {
@@ -41,7 +42,8 @@ pub enum PoolCause {
     },
     /// A quarter of the connections or more have been held for longer than the caller could wait.
     PoolHeld {
-        /// 99 % of the connections come back within this time.
+        /// 99 % of the connections come back within this time, as seen in the last ten to twenty
+        /// seconds; zero while that is not known.
         p99_hold: Duration,
         /// How long the one that is out longest has been out.
         oldest: Duration,
@@ -83,7 +85,7 @@ impl PoolCause {
             Self::Deadline => 1,
             Self::ConnectFailing { .. } => CONNECT_FAILING,
             Self::PoolHeld { .. } => 3,
-            Self::Foreign { .. } => 4,
+            Self::Foreign { .. } => FOREIGN,
             Self::Ceiling { .. } => 5,
             Self::Closed => 6,
             Self::Weight { .. } => 7,
@@ -93,6 +95,10 @@ impl PoolCause {
 
 /// The position of the label of those whom the pool keeps waiting after they were admitted.
 pub(super) const CONNECT_FAILING: usize = 2;
+/// The position of the label of those who wait in the pool for what others use.
+pub(super) const FOREIGN: usize = 4;
+/// The positions of those who would have got a connection if there had been more of them.
+pub(super) const FOR_WANT_OF_ONE: [usize; 5] = [0, 1, 3, FOREIGN, 5];
 /// The position of the label of nested acquisitions, which are an error of their own.
 pub(super) const NESTED: usize = 8;
 
@@ -106,6 +112,9 @@ impl fmt::Display for PoolCause {
             }
             Self::ConnectFailing { failures, since } => {
                 write!(f, "connecting has failed {failures} times in a row in {since:?}")
+            }
+            Self::PoolHeld { p99_hold: Duration::ZERO, oldest } => {
+                write!(f, "connections are held for long, one for {oldest:?} now")
             }
             Self::PoolHeld { p99_hold, oldest } => write!(
                 f,
@@ -128,6 +137,10 @@ impl fmt::Display for PoolCause {
 
 /// An operation that holds as many connections as it may asked for another, for which it could wait
 /// for ever. Say beforehand how many it takes, with [`PoolLimiter::claim`](crate::PoolLimiter::claim).
+///
+/// Without a claim it is a guess, made once a wait was in vain: the task that asked has asked for a
+/// connection before that is still out. So a task that passes connections on to others may be taken for
+/// one that nests; let those ask who use them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NestedAcquire {
@@ -178,6 +191,9 @@ mod tests {
             assert_eq!(cause.as_str(), label);
         }
         assert_eq!(CAUSE.values[CONNECT_FAILING], "connect_failing");
+        assert_eq!(CAUSE.values[FOREIGN], "foreign");
         assert_eq!(CAUSE.values[NESTED], "nested");
+        let wanting = FOR_WANT_OF_ONE.map(|cause| CAUSE.values[cause]);
+        assert_eq!(wanting, ["queue_full", "deadline", "pool_held", "foreign", "ceiling"]);
     }
 }

@@ -1,6 +1,7 @@
 //! The right of one operation to hold several connections.
 
 mod claimed;
+mod up_to;
 
 use std::{any::Any, fmt, sync::Arc};
 

@@ -15,8 +15,8 @@ use tokio::{sync::Notify, time::Instant};
 /// them in [`observe`](Self::observe), and return this from
 /// [`Pool::connects`](crate::Pool::connects).
 ///
-/// With it a [`PoolLimiter`](crate::PoolLimiter) learns at once that the database cannot be
-/// reached, and how long a connect takes; without it, when the pool says so, which for pools that
+/// With it a [`PoolLimiter`](crate::PoolLimiter) (of several over one pool, one of them) learns at once
+/// that the database cannot be reached, and how long a connect takes; without it, when the pool says so, which for pools that
 /// try again by themselves is when they give up. Cloning gives the same counts.
 #[derive(Clone, Default)]
 pub struct Connects(Arc<Inner>);
@@ -30,6 +30,7 @@ struct Inner {
     changed: Notify,
 }
 
+/// Not derived: a histogram has no default buckets.
 impl Default for Inner {
     fn default() -> Self {
         Self {
@@ -71,7 +72,7 @@ impl Connects {
     }
 
     /// Takes note of a connection that was opened, by code that is not async; `began` is when the
-    /// attempt did.
+    /// attempt did, by tokio's clock. It was not among those that were being opened.
     pub fn opened(&self, began: Instant) {
         self.0.durations.record(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
         self.0.failures.store(0, Ordering::Relaxed);

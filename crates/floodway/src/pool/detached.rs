@@ -60,16 +60,23 @@ impl<P: Pool> Detached<P> {
         let (_, attempting) = self.pending.as_ref().expect("asked while the attempt goes on");
         attempting.gate()
     }
+
+    /// Whether it waits in the pool for what others use.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.pending.as_ref().is_some_and(|(_, attempting)| attempting.blocked.is_some())
+    }
 }
 
 impl<P: Pool> Future for Detached<P> {
     type Output = (Result<P::Connection, P::Error>, Arc<Gate<P>>, Right);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (mut attempt, mut attempting) = self.pending.take().expect("polled after completion");
+        // In one piece, so that after a panic the attempt goes before its permit.
+        let mut pending = self.pending.take().expect("polled after completion");
+        let (attempt, attempting) = &mut pending;
         let Poll::Ready(result) = attempt.as_mut().poll(context) else {
-            attempting.takes_long(self.site);
-            self.pending = Some((attempt, attempting));
+            attempting.takes_long(Phase::Obtaining, self.site);
+            self.pending = Some(pending);
             return Poll::Pending;
         };
         attempting.note(&result);
@@ -86,7 +93,7 @@ impl<P: Pool> Drop for Detached<P> {
             return;
         };
         attempting.gate().cells.abandoned.increment(0);
-        let runtime = attempting.gate().runtime.clone();
+        let (site, runtime) = (self.site, attempting.gate().runtime.clone());
         runtime.spawn(async move {
             let result = attempt.await;
             attempting.note(&result);
@@ -94,6 +101,7 @@ impl<P: Pool> Drop for Detached<P> {
                 // Nobody used it: neither a success nor a use to be measured.
                 Ok(connection) => {
                     if let Some(release) = attempting.gate().pool.release(connection) {
+                        attempting.takes_long(Phase::Returning, site);
                         release.await;
                     }
                 }
@@ -109,16 +117,16 @@ impl<P: Pool> Attempting<P> {
     }
 
     #[cold]
-    fn takes_long(&mut self, site: Site) {
+    fn takes_long(&mut self, phase: Phase, site: Site) {
         if self.hold.is_none() {
             let gate = self.gate();
-            let (hold, _) = gate.holds.begin(gate.clock.now(), Phase::Obtaining, site);
+            let (hold, _) = gate.holds.begin(gate.clock.now(), phase, site);
             self.hold = Some(hold);
         }
     }
 
     fn note(&mut self, result: &Result<P::Connection, P::Error>) {
-        // It has what it waited for in the pool, if it did.
+        // It holds a connection from here on, or is over.
         self.blocked = None;
         self.gate().note(result);
         self.probe = None;
@@ -136,8 +144,11 @@ impl<P: Pool> Attempting<P> {
     }
 }
 
+/// What was not passed on: after an error, a panic, or the end of the runtime.
 impl<P: Pool> Drop for Attempting<P> {
     fn drop(&mut self) {
+        // Before the permit: what counts as blocked has one.
+        self.blocked = None;
         self.end_hold();
         if let (Some(gate), Some(right)) = (self.gate.take(), self.right.take()) {
             gate.give_back(right, self.outcome, gate.clock.now());

@@ -3,6 +3,8 @@
 mod asking;
 mod probing;
 mod refusing;
+mod reporting;
+mod settled;
 mod watching;
 
 use std::{
@@ -14,15 +16,15 @@ use std::{
 };
 
 use floodway_control::{ConnectHealth, PoolCeiling, PoolUse};
-use floodway_metrics::{Collector, HistogramValue, Source, catalogue::pool as catalogue};
-use tokio::{runtime::Handle, sync::Notify};
+use floodway_metrics::HistogramValue;
+use tokio::{runtime::Handle, sync::Notify, time::Instant};
 
 pub(super) use self::{
     asking::{Blocked, SHORTLY},
     probing::Probe,
     watching::watch,
 };
-use self::{refusing::Told, watching::Trims};
+use self::{refusing::Told, settled::Settled, watching::Trims};
 use super::{Connects, Pool, PoolSnapshot, cells::Cells, claim::Share, holds::Holds, spare::Spare};
 use crate::{Ceiling, Clock, Limiter, Outcome, Permit};
 
@@ -43,6 +45,10 @@ pub(super) struct Gate<P> {
     claims_ceiling: Ceiling,
     /// What others allow.
     outer: Vec<Ceiling>,
+    /// Where the time of tokio's clock begins here.
+    origin: Instant,
+    /// That time minus that of our clock, in nanoseconds, as of the last look.
+    offset: AtomicU64,
     /// The longest that the queue lets anybody wait.
     max_wait: Duration,
     /// The most connections that one operation can have.
@@ -71,7 +77,7 @@ pub(super) struct Gate<P> {
 }
 
 /// What is known of the pool.
-pub(super) struct Tracker {
+struct Tracker {
     ceiling: PoolCeiling,
     health: ConnectHealth,
     /// `max − reserved − foreign`, as of the last look.
@@ -117,6 +123,8 @@ pub(super) struct Parts<P> {
     pub(super) claims_ceiling: Ceiling,
     pub(super) outer: Vec<Ceiling>,
     pub(super) max_wait: Duration,
+    /// The size of the pool less what is reserved.
+    pub(super) most: u32,
     pub(super) reserved: u32,
     pub(super) clock: Clock,
     pub(super) runtime: Handle,
@@ -125,7 +133,7 @@ pub(super) struct Parts<P> {
 impl<P: Pool> Gate<P> {
     pub(super) fn new(parts: Parts<P>) -> Self {
         let cells = Cells::new();
-        let most = parts.pool.snapshot().max.saturating_sub(parts.reserved);
+        let most = parts.most;
         let stretch =
             Stretch { looks: 0, current: cells.usage.value(), former: cells.usage.value() };
         Self {
@@ -146,6 +154,8 @@ impl<P: Pool> Gate<P> {
             claimed: Arc::default(),
             claims_ceiling: parts.claims_ceiling,
             outer: parts.outer,
+            origin: Instant::now(),
+            offset: AtomicU64::new(0),
             max_wait: parts.max_wait,
             most,
             reserved: parts.reserved,
@@ -172,6 +182,12 @@ impl<P: Pool> Gate<P> {
     fn close(&self) {
         self.limiter.close();
         self.claims.close();
+        self.probing.notify_waiters();
+    }
+
+    /// Nanoseconds of tokio's clock since the gate was made.
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Books a connection that was held for `nanos`, from when `in_use` were.
@@ -221,7 +237,8 @@ impl<P: Pool> Gate<P> {
         Some(pool)
     }
 
-    /// Bounds the claims by the limit as it is now.
+    /// Bounds the claims by the limit as it is now. Of two at once the older may stay until the next
+    /// look of the watch; the spare keeps claims going meanwhile.
     fn refresh_claims(&self) {
         if self.claims_ceiling.store(self.limiter.limit().saturating_sub(1)) {
             self.claims_ceiling.notify();
@@ -233,7 +250,7 @@ impl<P: Pool> Gate<P> {
         self.tracker().ceiling.foreign()
     }
 
-    pub(super) fn tracker(&self) -> MutexGuard<'_, Tracker> {
+    fn tracker(&self) -> MutexGuard<'_, Tracker> {
         self.tracker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -271,81 +288,5 @@ impl<P: Pool> Gate<P> {
             }
         }
         None
-    }
-}
-
-/// What a full look at the pool came to, in a word: as long as nothing has happened since that
-/// would change it, the next need not take a lock.
-///
-/// ```text
-/// 63          48 47        24 23        0
-/// | time slot   | max        | foreign  |
-/// ```
-#[derive(Clone, Copy)]
-struct Settled(u64);
-
-impl Settled {
-    /// Covers nothing: there is no slot of this number within the first 136 minutes, and one look
-    /// in as many that is not spared does no harm.
-    const NOTHING: u64 = u64::MAX;
-
-    const fn slot(now: Duration) -> u64 {
-        // An eighth of a second: half as long as peaks of foreign use are kept apart.
-        (now.as_millis() as u64 >> 7) & 0xffff
-    }
-
-    fn word(now: Duration, pool: PoolUse, foreign: u32) -> u64 {
-        let field = |number: u32| u64::from(number.min(0xff_ffff));
-        Self::slot(now) << 48 | field(pool.max) << 24 | field(foreign)
-    }
-
-    /// Whether a look at `now` that finds `pool` would come to the same.
-    fn covers(self, now: Duration, pool: PoolUse) -> bool {
-        self.0 >> 48 == Self::slot(now)
-            && (self.0 >> 24) & 0xff_ffff == u64::from(pool.max)
-            && u64::from(pool.foreign()) <= self.0 & 0xff_ffff
-    }
-}
-
-impl<P: Pool> Source for Gate<P> {
-    fn collect(&self, out: &mut Collector) {
-        let PoolSnapshot { max, open, idle, .. } = self.pool.snapshot();
-        let idle = idle.min(open);
-        let (pool_limit, allowance, foreign) = {
-            let mut tracker = self.tracker();
-            let allowance = tracker.health.allowance(self.clock.elapsed());
-            (tracker.limit, allowance, tracker.ceiling.foreign())
-        };
-        let cells = &self.cells;
-        out.numbers(&catalogue::CONNECTIONS, [f64::from(idle), f64::from(open - idle)]);
-        out.number(&catalogue::CONNECTIONS_MAX, f64::from(max));
-        out.number(&catalogue::CONNECTIONS_RESERVED, f64::from(self.reserved));
-        out.number(&catalogue::CONNECTIONS_FOREIGN, f64::from(foreign));
-        let limits = [
-            self.limiter.limit(),
-            pool_limit,
-            allowance.min(pool_limit),
-            self.outer_limit().min(max),
-            self.limiter.algorithm_limit().min(max),
-        ];
-        out.numbers(&catalogue::LIMIT, limits.map(f64::from));
-        let pending = self.limiter.queued() + self.claims.queued();
-        out.number(&catalogue::PENDING_REQUESTS, pending as f64);
-        out.number(&catalogue::CLAIMS, f64::from(self.claimed.load(Ordering::Relaxed)));
-        out.number(&catalogue::OLDEST_HOLD, self.holds.oldest(self.clock.now()).as_secs_f64());
-        out.number(&catalogue::TIMEOUTS, cells.timeouts.total() as f64);
-        out.number(&catalogue::ERRORS, cells.errors.total() as f64);
-        let rejections = cells.rejections.values();
-        out.numbers(&catalogue::REJECTIONS, rejections.map(|count| count as f64));
-        out.number(&catalogue::TRIMMED, cells.trimmed.total() as f64);
-        out.number(&catalogue::ABANDONED, cells.abandoned.total() as f64);
-        out.number(&catalogue::IMPLAUSIBLE, cells.implausible.total() as f64);
-        out.histogram(&catalogue::WAIT_DURATION, cells.wait.value());
-        out.histogram(&catalogue::USE_DURATION, cells.usage.value());
-        if let Some(connects) = self.pool.connects() {
-            out.number(&catalogue::CONNECTING, f64::from(connects.opening()));
-            out.number(&catalogue::CONNECT_FAILURES, connects.failed_total() as f64);
-            out.histogram(&catalogue::CONNECT_DURATION, connects.durations().value());
-        }
     }
 }

@@ -66,7 +66,8 @@ impl<P: Pool> PoolLimiter<P> {
     /// # Errors
     ///
     /// [`ConnectionError::Rejected`] with the cause, if the queue is full, the wait exceeded the
-    /// queue's bound or the deadline or would have, or the pool is closed;
+    /// queue's bound or the deadline or would have exceeded it, connecting fails and there is no
+    /// attempt for it in time, or the pool is closed;
     /// [`ConnectionError::NestedAcquire`] if the claim it is inside of holds as many connections as
     /// it may, or the wait was in vain while the same task held a connection;
     /// [`ConnectionError::Deadline`] if the pool did not deliver in time;
@@ -89,7 +90,7 @@ impl<P: Pool> PoolLimiter<P> {
     /// # Errors
     ///
     /// As for [`connection`](Self::connection); [`PoolCause::Weight`](crate::PoolCause::Weight) at
-    /// once if the pool will never have as many, and [`ConnectionError::NestedAcquire`] inside
+    /// once if the pool will never have as many or the limit is lower now, and [`ConnectionError::NestedAcquire`] inside
     /// another claim.
     ///
     /// # Cancel safety
@@ -110,7 +111,8 @@ impl<P: Pool> PoolLimiter<P> {
         PoolSurvey::begin(Arc::clone(&self.gate))
     }
 
-    /// The limiter in front of the pool, to read its numbers or to close it.
+    /// The limiter in front of the pool, to read its numbers or to close it; who waits for a claim
+    /// hears of that within a quarter of a second.
     #[must_use]
     pub fn limiter(&self) -> &Limiter {
         &self.gate.limiter

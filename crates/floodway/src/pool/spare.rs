@@ -7,9 +7,11 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Acquire, Limiter, Outcome, Permit, RejectReason, Rejected, limiter::Loose};
-
 use super::gate::SHORTLY;
+use crate::{
+    Acquire, Limiter, Outcome, Permit, RejectReason, Rejected,
+    limiter::{Loose, Site},
+};
 
 /// As many permits as the largest claim may take beyond its first, for as long as there are claims.
 ///
@@ -56,7 +58,7 @@ impl Spare {
     }
 
     /// Waits for the permit of a claim that may take `beyond` connections after its first, and for
-    /// what the spare lacks for it, at once: who waits here holds nothing that others wait for.
+    /// what the spare lacks for it, at once: who waits here holds no permit of the limiter.
     ///
     /// # Cancel safety
     ///
@@ -65,11 +67,12 @@ impl Spare {
         self: &Arc<Self>,
         beyond: u32,
         deadline: Instant,
+        site: Site,
     ) -> Result<(Permit, Membership), Rejected> {
         let mut missing = beyond.saturating_sub(self.kept().size);
         loop {
             let request = Acquire::new().weight(1 + missing).deadline(deadline);
-            let mut permit = self.limiter.acquire_with(request).await?;
+            let mut permit = self.limiter.acquire_with(request).on_behalf_of(site).await?;
             let loose = match missing {
                 0 => None,
                 // What is lent cannot be kept: it has to go back with who lent it.

@@ -5,20 +5,16 @@ use std::{fmt, sync::Arc, time::Duration};
 use floodway_control::{HoldBand, POOL_BANDS, PoolEvidence, PoolReport};
 use floodway_metrics::HistogramValue;
 
-use super::{Pool, gate::Gate};
+use super::{Pool, cause::FOR_WANT_OF_ONE, gate::Gate};
 
 /// Measures how a pool is used, from when it was begun. Made by
 /// [`PoolLimiter::survey`](crate::PoolLimiter::survey); any number may run at once, and none costs
-/// anything while it does.
+/// anything while it does, but that it keeps the limiter.
 #[must_use = "a survey says something once it is asked for its report"]
 pub struct PoolSurvey<P> {
     gate: Arc<Gate<P>>,
     begun: Reading,
 }
-
-/// Of the values of the label `cause`, so many are of callers who would have got a connection if
-/// there had been one.
-const FOR_WANT_OF_ONE: usize = 6;
 
 /// The numbers of a limiter at one moment, all of which only grow.
 struct Reading {
@@ -33,9 +29,10 @@ struct Reading {
 impl Reading {
     fn now<P>(gate: &Gate<P>) -> Self {
         let cells = &gate.cells;
+        let rejections = cells.rejections.values();
         Self {
             at: gate.clock.elapsed(),
-            refused: cells.rejections.values()[..FOR_WANT_OF_ONE].iter().sum(),
+            refused: FOR_WANT_OF_ONE.map(|cause| rejections[cause]).iter().sum(),
             bands: cells.bands(),
             hold: cells.usage.value(),
             wait: gate.limiter.queued_waits(),

@@ -9,12 +9,15 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit},
+    sync::Notify,
     time::{Instant, timeout_at},
 };
 
-use super::super::{NestedAcquire, gate::SHORTLY, spare::Membership};
-use crate::{Acquire, Limiter, Outcome, Permit, Priority, RejectReason, Rejected, limiter::Site};
+use super::{
+    super::{NestedAcquire, spare::Membership},
+    up_to::UpTo,
+};
+use crate::{Limiter, Outcome, Permit, Rejected, limiter::Site};
 
 /// What a claim and its connections share; over when the last of them is gone.
 pub(in crate::pool) struct Claimed {
@@ -40,45 +43,6 @@ struct Places {
     returning: u32,
 }
 
-struct UpTo {
-    membership: Membership,
-    /// Of the limiter that counts claims.
-    _counted: Permit,
-    /// One connection is obtained after the other, so that it is known what is behind those that
-    /// there are.
-    order: tokio::sync::Mutex<()>,
-    means: Mutex<Means>,
-}
-
-/// What is behind the connections of a claim that has one permit of its own.
-///
-/// Those that come back give up the spare first, then what was waited for in the queue. So the
-/// spare, one less than the claim, is always enough for what its own permit is not.
-#[derive(Default)]
-struct Means {
-    used: u32,
-    extra: Vec<Permit>,
-    spare: u32,
-    /// While `spare` is not 0.
-    turn: Option<OwnedSemaphorePermit>,
-}
-
-impl Means {
-    /// Uses one of the permits that there are.
-    fn take(&mut self, weight: u32) -> bool {
-        if self.used < 1 + self.extra.len() as u32 + self.spare {
-            self.used += 1;
-            return true;
-        }
-        let more = self.turn.is_some() && self.spare < weight - 1;
-        if more {
-            self.spare += 1;
-            self.used += 1;
-        }
-        more
-    }
-}
-
 /// Counts a claim while it is held.
 pub(in crate::pool) struct Live(Arc<AtomicU32>);
 
@@ -89,6 +53,7 @@ impl Live {
     }
 }
 
+/// On every way out, so that a claim that failed to begin is not counted for ever.
 impl Drop for Live {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
@@ -115,12 +80,7 @@ impl Claimed {
         live: Live,
         site: Site,
     ) -> Arc<Self> {
-        let up_to = UpTo {
-            membership,
-            _counted: counted,
-            order: tokio::sync::Mutex::default(),
-            means: Mutex::default(),
-        };
+        let up_to = UpTo::new(membership, counted);
         Self::new(weight, permit, Some(up_to), live, site)
     }
 
@@ -225,80 +185,16 @@ impl Place {
         self,
         limiter: &Limiter,
         deadline: Instant,
+        site: Site,
     ) -> Result<Share, Rejected> {
         if let Some(up_to) = &self.claimed.up_to {
-            up_to.obtain(self.claimed.weight, limiter, deadline).await?;
+            up_to.obtain(self.claimed.weight, limiter, deadline, site).await?;
         }
         Ok(Share { place: self, outcome: Outcome::Ignore })
     }
 }
 
-impl UpTo {
-    async fn obtain(
-        &self,
-        weight: u32,
-        limiter: &Limiter,
-        deadline: Instant,
-    ) -> Result<(), Rejected> {
-        let late = || limiter.uncounted_refusal(RejectReason::Deadline, SHORTLY);
-        let _order = timeout_at(deadline, self.order.lock()).await.map_err(|_| late())?;
-        if self.means().take(weight) {
-            return Ok(());
-        }
-        // Who holds a connection goes before those who hold none, and need not wait for the queue
-        // if its turn comes.
-        let request = Acquire::new().deadline(deadline).priority(Priority::High);
-        let mut turn = pin!(timeout_at(deadline, self.membership.turn()));
-        let turn = tokio::select! {
-            biased;
-            permit = limiter.acquire_with(request) => match permit {
-                Ok(permit) => {
-                    let mut means = self.means();
-                    means.extra.push(permit);
-                    means.used += 1;
-                    return Ok(());
-                }
-                Err(rejected) if rejected.reason == RejectReason::Closed => return Err(rejected),
-                Err(_) => turn.await,
-            },
-            turn = &mut turn => turn,
-        };
-        let turn = turn.map_err(|_| late())?;
-        let mut means = self.means();
-        means.turn = Some(turn);
-        let took = means.take(weight);
-        debug_assert!(took, "who has the turn waits for nothing");
-        // One of its own has come back meanwhile, and the spare is not needed.
-        let unused = if means.spare == 0 { means.turn.take() } else { None };
-        drop(means);
-        drop(unused);
-        Ok(())
-    }
-
-    /// One of the connections is the pool's again.
-    fn give_back(&self, outcome: Outcome) {
-        let mut means = self.means();
-        means.used -= 1;
-        if means.spare == 0 {
-            let extra = means.extra.pop();
-            // Outside the lock: it wakes others.
-            drop(means);
-            if let Some(extra) = extra {
-                extra.complete(outcome);
-            }
-            return;
-        }
-        means.spare -= 1;
-        let turn = if means.spare == 0 { means.turn.take() } else { None };
-        drop(means);
-        drop(turn);
-    }
-
-    fn means(&self) -> MutexGuard<'_, Means> {
-        self.means.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
+/// Whatever became of the connection; tells those who wait for a place.
 impl Drop for Place {
     fn drop(&mut self) {
         let mut places = self.claimed.places();

@@ -9,13 +9,12 @@ use std::{
 };
 
 use floodway_control::PoolUse;
-
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     super::{
         Claim, ConnectionError, PoolCause, Pooled, Weight,
-        cause::CONNECT_FAILING,
+        cause::{CONNECT_FAILING, FOREIGN},
         claim::{self, Claimed, Live, NoPlace},
         detached::Detached,
     },
@@ -52,7 +51,7 @@ impl<P: Pool> Gate<P> {
             return self.obtain(Right::Permit(permit), asking, asking.since).await;
         }
         let request = Acquire::new().deadline(deadline);
-        match self.limiter.acquire_with(request).await {
+        match self.limiter.acquire_with(request).on_behalf_of(site).await {
             Ok(permit) => {
                 let now = self.clock.now();
                 self.obtain(Right::Permit(permit), asking, now).await
@@ -71,7 +70,7 @@ impl<P: Pool> Gate<P> {
         let asking = self.ask(deadline, site)?;
         let late = || self.limiter.uncounted_refusal(RejectReason::Deadline, SHORTLY);
         let right = match claimed.place(deadline, site).await {
-            Ok(place) => place.right(&self.limiter, deadline).await,
+            Ok(place) => place.right(&self.limiter, deadline, site).await,
             Err(NoPlace::Late) => Err(late()),
             Err(NoPlace::Exceeded(nested)) => return Err(self.refuse_nested(nested)),
         };
@@ -108,7 +107,7 @@ impl<P: Pool> Gate<P> {
             Weight::UpTo(2..) => self.claim_up_to(most, deadline, site).await,
             _ => {
                 let request = Acquire::new().weight(most).deadline(deadline);
-                let permit = self.limiter.acquire_with(request).await;
+                let permit = self.limiter.acquire_with(request).on_behalf_of(site).await;
                 permit.map(|permit| Claimed::exact(most, permit, Live::new(&self.claimed), site))
             }
         };
@@ -132,24 +131,38 @@ impl<P: Pool> Gate<P> {
             return Err(self.limiter.refuse(RejectReason::Weight));
         }
         let request = Acquire::new().weight(most - 1).deadline(deadline);
-        let counted = self.claims.acquire_with(request).await.map_err(|rejected| Rejected {
+        let counted = self.claims.acquire_with(request).on_behalf_of(site).await;
+        let counted = counted.map_err(|rejected| Rejected {
             // Of those that callers know of.
             limit: self.limiter.limit(),
             in_flight: self.limiter.in_flight(),
             ..rejected
         })?;
-        let joined = self.spare.join(most - 1, deadline).await?;
+        let joined = self.spare.join(most - 1, deadline, site).await?;
         Ok(Claimed::up_to(most, joined, counted, Live::new(&self.claimed), site))
     }
 
     /// Turns callers away at once for whom there is nothing before their deadline.
     fn ask(&self, deadline: Instant, site: Site) -> Asked<P, Asking> {
         let asking = Asking { since: self.clock.now(), deadline, site };
+        if self.is_late(asking) {
+            // As where callers wait: no connection is opened for who is late.
+            let rejected = self.limiter.refuse(RejectReason::Deadline);
+            return Err(self.refuse_share(rejected, asking));
+        }
         if !self.all_is_well() {
             self.refresh(asking.since);
             self.turn_away(asking)?;
         }
         Ok(asking)
+    }
+
+    /// Whether the deadline has passed. Tokio's clock is asked only if our own, which costs a third of
+    /// it, says so, with what the two were apart at the last look.
+    fn is_late(&self, asking: Asking) -> bool {
+        let due = asking.deadline.saturating_duration_since(self.origin);
+        let now = asking.since.wrapping_add(self.offset.load(Ordering::Relaxed));
+        u128::from(now) >= due.as_nanos() && asking.deadline <= Instant::now()
     }
 
     /// While connecting fails, nothing is handed out before the next probe.
@@ -178,7 +191,10 @@ impl<P: Pool> Gate<P> {
             true => None,
             false => match self.probe(asking.deadline).await {
                 Ok(probe) => probe,
-                Err(()) => return Err(self.not_probed(right, asking)),
+                Err(()) => {
+                    drop(blocked);
+                    return Err(self.not_probed(right, asking));
+                }
             },
         };
         let mut attempt = Detached::new(self, right, probe, blocked, asking.site);
@@ -189,9 +205,7 @@ impl<P: Pool> Gate<P> {
             Poll::Pending => timeout_at(asking.deadline, &mut attempt).await.ok(),
         };
         let Some((result, gate, right)) = done else {
-            let gate = attempt.gate();
-            gate.cells.rejections.increment(CONNECT_FAILING);
-            return Err(ConnectionError::Deadline { connect: gate.typical_connect() });
+            return Err(attempt.gate().not_delivered(attempt.is_blocked()));
         };
         match result {
             Ok(connection) => {
@@ -210,15 +224,23 @@ impl<P: Pool> Gate<P> {
     #[cold]
     fn not_probed(&self, right: Right, asking: Asking) -> ConnectionError<P::Error> {
         let pause = self.pause().unwrap_or(SHORTLY);
-        let rejected = self.limiter.uncounted_refusal(RejectReason::Deadline, pause);
-        let of_claim = matches!(right, Right::Share(_));
+        let reason = match self.limiter.is_closed() {
+            true => RejectReason::Closed,
+            false => RejectReason::Deadline,
+        };
+        let rejected = self.limiter.uncounted_refusal(reason, pause);
         self.give_back(right, Outcome::Ignore, self.clock.now());
-        if of_claim { self.refuse_share(rejected, asking) } else { self.refuse(rejected, asking) }
+        self.refuse_share(rejected, asking)
     }
 
-    /// How long opening a connection takes on average, where somebody looks on.
-    fn typical_connect(&self) -> Option<Duration> {
-        self.pool.connects()?.durations().mean().map(Duration::from_nanos)
+    /// It had a permit, and the pool did not deliver in time.
+    #[cold]
+    fn not_delivered(&self, blocked: bool) -> ConnectionError<P::Error> {
+        self.cells.rejections.increment(if blocked { FOREIGN } else { CONNECT_FAILING });
+        let connect = self.pool.connects().and_then(|connects| connects.durations().mean());
+        let error = ConnectionError::Deadline { connect: connect.map(Duration::from_nanos) };
+        self.tell(&error);
+        error
     }
 }
 

@@ -25,17 +25,20 @@ impl<P: Pool> Drop for Probe<P> {
 }
 
 impl<P: Pool> Gate<P> {
-    /// Waits until one may ask the pool; `Err` if none may before `deadline`. While all is well, at
-    /// once and without a probe.
+    /// Waits until one may ask the pool; `Err` if none may before `deadline`, or the limiter is closed.
+    /// While all is well, at once and without a probe.
     ///
-    /// Whoever waits here has a permit. So connections that are held while their database cannot be
-    /// reached keep nobody from finding out that it can.
+    /// Whoever waits here has a permit: what is counted are attempts, and connections that are held
+    /// by queries that hang are none.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future leaves nothing behind.
     pub(super) async fn probe(self: &Arc<Self>, deadline: Instant) -> Result<Option<Probe<P>>, ()> {
         loop {
+            if self.limiter.is_closed() {
+                return Err(());
+            }
             let mut ended = pin!(self.probing.notified());
             // From here on nothing is missed.
             ended.as_mut().enable();
@@ -80,11 +83,12 @@ impl<P: Pool> Gate<P> {
             PoolFailure::TimedOut => {
                 self.cells.timeouts.increment(0);
                 // Others have taken what this caller was admitted for; that says nothing of the
-                // database.
-                let exhausted = self
+                // database. The caller is among those held and has nothing, so if as many are used as
+                // are held, one is not ours. Where permits come back all the time, all is well.
+                let taken = self
                     .steady_use()
-                    .is_some_and(|pool| pool.foreign() > 0 && pool.used() >= pool.max);
-                if !exhausted {
+                    .is_none_or(|pool| pool.is_exhausted() && pool.used() >= pool.held);
+                if !taken {
                     self.note_failure();
                 }
             }

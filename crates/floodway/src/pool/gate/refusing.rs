@@ -1,6 +1,6 @@
 //! What callers are told who get no connection.
 
-use std::{fmt::Display, time::Duration};
+use std::{fmt::Display, sync::PoisonError, time::Duration};
 
 use tokio::time::Instant;
 
@@ -9,10 +9,14 @@ use super::{
     Gate, Pool,
     asking::Asking,
 };
-use crate::{RejectReason, Rejected, limiter::Site};
+use crate::{RejectReason, Rejected};
 
 /// One line in the log for so long, however many are refused.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// One in so many connections that are out for longer than a caller could wait are to blame; docs
+/// decision 13.
+const MANY: u32 = 4;
 
 /// When the log was told last, and how many were refused since.
 #[derive(Default)]
@@ -25,22 +29,20 @@ impl<P: Pool> Gate<P> {
     /// Says why a caller that wanted one connection, outside of a claim, got none.
     #[cold]
     pub(super) fn refuse(&self, rejected: Rejected, asking: Asking) -> ConnectionError<P::Error> {
-        let nested = match rejected.reason {
-            // Inside a permit of the limiter itself.
-            RejectReason::Nested => Some(None),
-            // It waited in vain, while its own task held a connection.
-            RejectReason::Deadline => self.holds.of_this_task().map(Some),
-            _ => None,
-        };
-        if let Some(outer) = nested {
-            return self.refuse_nested(NestedAcquire {
-                weight: 1,
-                outer: outer.and_then(Site::location),
-                inner: asking.site.location(),
-            });
-        }
         let cause = self.cause(&rejected, asking);
-        self.refuse_for(cause, rejected)
+        let crowded = matches!(cause, PoolCause::Deadline | PoolCause::PoolHeld { .. });
+        let outer = match rejected.reason {
+            // Inside a permit of the limiter itself.
+            RejectReason::Nested => None,
+            // It waited in vain while its own task held a connection, and nothing else explains it.
+            RejectReason::Deadline if crowded => match self.holds.of_this_task() {
+                Some(outer) => outer.location(),
+                None => return self.refuse_for(cause, rejected),
+            },
+            _ => return self.refuse_for(cause, rejected),
+        };
+        let inner = asking.site.location();
+        self.refuse_nested(NestedAcquire { weight: 1, outer, inner })
     }
 
     /// Says why a claim got no connection within its weight.
@@ -98,7 +100,8 @@ impl<P: Pool> Gate<P> {
             let since = tracker.health.failing_since();
             (tracker.health.failures(), since, tracker.limit, tracker.ceiling.foreign())
         };
-        // Afterwards a limiter with few callers takes long to forget, and something else is wrong.
+        // Once a probe has succeeded there are none: recovery may go on for long where few callers
+        // come, and what keeps them then is something else.
         if let Some(since) = since.filter(|_| failures > 0) {
             let since = Duration::from_nanos(now).saturating_sub(since);
             return PoolCause::ConnectFailing { failures, since };
@@ -112,9 +115,9 @@ impl<P: Pool> Gate<P> {
             }
         };
         let overdue = self.holds.overdue(now, patience);
-        let many = (rejected.limit / 4).max(1);
+        let many = (rejected.limit / MANY).max(1);
         if overdue.stuck >= many && overdue.stuck > overdue.held {
-            return PoolCause::ConnectFailing { failures, since: overdue.oldest_stuck };
+            return PoolCause::ConnectFailing { failures: 0, since: overdue.oldest_stuck };
         }
         if foreign > 0 && foreign >= limit {
             return PoolCause::Foreign { connections: foreign };
@@ -137,10 +140,10 @@ impl<P: Pool> Gate<P> {
     }
 
     /// Leaves a line in the log, unless there has just been one.
-    fn tell(&self, cause: &dyn Display) {
+    pub(super) fn tell(&self, cause: &dyn Display) {
         let now = self.clock.elapsed();
         let refused = {
-            let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
             told.refused += 1;
             if told.at.is_some_and(|at| now.saturating_sub(at) < LOG_INTERVAL) {
                 return;

@@ -25,9 +25,9 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 /// what callers are told of them is ten to twenty seconds old at most.
 const LOOKS_PER_STRETCH: u32 = 40;
 
-/// Closing connections to a server that does not answer must not go on for ever; sqlx, too, gives a
-/// connection so long to close.
-const TRIM_TIMEOUT: Duration = Duration::from_secs(5);
+/// Closing connections to a server that does not answer must not go on for ever. Twice what sqlx gives
+/// a single one to close.
+const TRIM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The first pause after closing idle connections came to nothing.
 const TRIM_PAUSE: Duration = Duration::from_millis(10);
@@ -68,7 +68,9 @@ impl<P: Pool> Gate<P> {
     /// Looks at everything; says when to look again, unless the pool was closed.
     fn look(self: Arc<Self>, tick: &mut Instant) -> Option<Instant> {
         self.note_connects();
-        self.refresh(self.clock.now());
+        let now = self.clock.now();
+        self.offset.store(self.elapsed().wrapping_sub(now), Ordering::Relaxed);
+        self.refresh(now);
         self.refresh_claims();
         if self.limiter.is_closed() {
             // By whoever: those who wait for a claim are to hear of it too.
@@ -80,10 +82,11 @@ impl<P: Pool> Gate<P> {
             *tick = now + WATCH_INTERVAL;
             self.sum_up();
         }
-        // Those who wait for the end of a pause find out for themselves whether it is over.
-        self.probing.notify_waiters();
+        // Read before others are woken: whoever finds the pause not over is woken again at its end.
         // One that is over ends when somebody asks.
         let pause = self.pause().filter(|pause| !pause.is_zero());
+        // Few wait here, as many as there are permits, and only while connecting fails.
+        self.probing.notify_waiters();
         let next = pause.map_or(*tick, |pause| (now + pause).min(*tick));
         let trim_next = self.trim(now);
         Some(trim_next.map_or(next, |at| at.min(next)))
@@ -189,6 +192,8 @@ impl<P: Pool> Drop for Trimming<P> {
         self.0.edges.fetch_add(1, Ordering::AcqRel);
         self.0.trimming.store(false, Ordering::Release);
         self.0.refresh(self.0.clock.now());
+        // To go on, or to know when to try again.
+        self.0.nudge.notify_one();
     }
 }
 
