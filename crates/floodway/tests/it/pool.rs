@@ -8,6 +8,7 @@ mod costs;
 mod endings;
 mod health;
 mod kit;
+mod late;
 mod recovery;
 mod schedules;
 mod sharing;
