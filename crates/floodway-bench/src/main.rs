@@ -36,6 +36,9 @@ enum Suite {
     /// The batcher beside calls without it, the best fixed setting and the batchers of others:
     /// PostgreSQL, Redis, SQLite and a downstream of known costs.
     Batching,
+    /// Pools of PostgreSQL connections under overload, alone and behind what bounds them: sqlx,
+    /// deadpool, bb8; and what a pool limiter costs.
+    Pools,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -47,6 +50,7 @@ fn main() -> anyhow::Result<()> {
             suite::limiter::run(effort)?
         }
         Suite::FanOut => suite::fan_out::run(effort, arguments.only.as_deref())?,
+        Suite::Pools => suite::pools::run(effort, arguments.only.as_deref())?,
         Suite::Batching => suite::batching::run(effort, arguments.only.as_deref())?,
     };
     report.print();

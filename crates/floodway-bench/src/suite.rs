@@ -3,3 +3,4 @@
 pub(crate) mod batching;
 pub(crate) mod fan_out;
 pub(crate) mod limiter;
+pub(crate) mod pools;
