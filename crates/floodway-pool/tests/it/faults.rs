@@ -34,8 +34,7 @@ const RECOVERED: f64 = 0.5;
 /// How much later than its deadline a caller may have its answer, on a machine that is busy with
 /// other tests.
 const SLACK: Duration = ms(2_000);
-/// Those who are refused in the first moment of a fault are told what a busy machine does: nobody
-/// has waited for long yet.
+/// In the first moment of a fault nobody has waited for long, so some are told another cause.
 const ONSET: Duration = ms(1_000);
 
 /// How long a fault lasts: a few seconds, or what the variable says for a run by hand.
