@@ -51,7 +51,7 @@ impl PoolUse {
 /// `max − reserved − foreign`: how many connections a limiter may hand out.
 ///
 /// `foreign` is the peak over the last second of what others use. The limit is 0 while others use
-/// everything; whoever waits then waits for them.
+/// everything; whoever waits then waits for them. Once they no longer do it is 1 at least.
 #[derive(Clone, Debug)]
 pub struct PoolCeiling {
     reserved: u32,
@@ -78,7 +78,11 @@ impl PoolCeiling {
     pub fn observe(&mut self, now: Duration, pool: PoolUse) -> u32 {
         self.advance(now);
         self.peaks[0] = self.peaks[0].max(pool.foreign());
-        pool.max.saturating_sub(self.reserved).saturating_sub(self.foreign())
+        let usable = pool.max.saturating_sub(self.reserved);
+        // What is only remembered leaves one, or a moment in which others used everything would keep
+        // callers away from a pool that is idle.
+        let remembered = self.foreign().min(usable.saturating_sub(1));
+        usable.saturating_sub(remembered.max(pool.foreign()))
     }
 
     /// The peak of foreign use that the last [`observe`](Self::observe) counted with.

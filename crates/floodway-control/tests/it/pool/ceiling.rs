@@ -50,3 +50,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_only_remembered_leaves_one() {
+    let mut ceiling = PoolCeiling::new(1);
+    let all = PoolUse { max: 4, open: 4, idle: 0, held: 0 };
+    assert_eq!(ceiling.observe(Duration::ZERO, all), 0);
+    let none = PoolUse { idle: 4, ..all };
+    let later = Duration::from_millis(100);
+    assert_eq!((ceiling.observe(later, none), ceiling.foreign()), (1, 4));
+    assert_eq!(ceiling.observe(Duration::from_secs(2), none), 3);
+}

@@ -18,7 +18,7 @@ use super::{
         claim::{self, Claimed, Live, NoPlace},
         detached::Detached,
     },
-    Gate, Pool, Right,
+    Gate, Pool, Right, Settled,
 };
 use crate::{Acquire, Outcome, RejectReason, Rejected, limiter::Site};
 
@@ -150,8 +150,12 @@ impl<P: Pool> Gate<P> {
             let rejected = self.limiter.refuse(RejectReason::Deadline);
             return Err(self.refuse_share(rejected, asking));
         }
-        if !self.all_is_well() {
+        // Else a look may be overdue, where the runtime of the watch has ended.
+        let settled = Settled(self.settled.load(Ordering::Relaxed));
+        if !settled.is_recent(Duration::from_nanos(asking.since)) || !self.all_is_well() {
             self.refresh(asking.since);
+        }
+        if !self.all_is_well() {
             self.turn_away(asking)?;
         }
         Ok(asking)

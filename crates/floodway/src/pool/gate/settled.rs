@@ -28,9 +28,14 @@ impl Settled {
         Self::slot(now) << 48 | field(pool.max) << 24 | field(foreign)
     }
 
+    /// Whether it is not much older than `now`.
+    pub(super) const fn is_recent(self, now: Duration) -> bool {
+        self.0 >> 48 == Self::slot(now)
+    }
+
     /// Whether a look at `now` that finds `pool` would come to the same.
     pub(super) fn covers(self, now: Duration, pool: PoolUse) -> bool {
-        self.0 >> 48 == Self::slot(now)
+        self.is_recent(now)
             && (self.0 >> 24) & 0xff_ffff == u64::from(pool.max)
             && u64::from(pool.foreign()) <= self.0 & 0xff_ffff
     }
