@@ -68,12 +68,6 @@ impl PoolCeiling {
         Self { reserved, peaks: [0; SLOTS], slot: 0 }
     }
 
-    /// Connections that are never handed out.
-    #[must_use]
-    pub const fn reserved(&self) -> u32 {
-        self.reserved
-    }
-
     /// Takes note of the pool's numbers at `now` (since any fixed origin) and returns the limit.
     pub fn observe(&mut self, now: Duration, pool: PoolUse) -> u32 {
         self.advance(now);
