@@ -1,65 +1,44 @@
-//! A snapshot in the Prometheus text format.
+//! A snapshot as a page, in the formats that Prometheus reads.
 
-use floodway_metrics::{Family, HistogramValue, Kind, Series, Snapshot, Value};
-use prometheus::{TextEncoder, proto};
+mod open_metrics;
+mod text;
 
-/// Appends `snapshot` to `page`.
-pub(crate) fn encode(snapshot: &Snapshot, page: &mut String) {
-    let families: Vec<_> = snapshot.families.iter().map(family).collect();
-    // Fails only for a family without a name or without series, of which a snapshot has none.
-    let encoded = TextEncoder::new().encode_utf8(&families, page);
-    debug_assert!(encoded.is_ok(), "{encoded:?}");
+use floodway_metrics::Snapshot;
+
+/// What a page is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// Version 0.0.4 of the Prometheus text format.
+    #[default]
+    Text,
+    /// `OpenMetrics` 1.0, which also has exemplars: a trace for each bucket of a histogram, if traces
+    /// are recorded.
+    OpenMetrics,
 }
 
-fn family(family: &Family) -> proto::MetricFamily {
-    let mut encoded = proto::MetricFamily::default();
-    encoded.set_name(family.metric.name.into());
-    encoded.set_help(family.metric.help.into());
-    encoded.set_field_type(match family.metric.kind {
-        Kind::Counter => proto::MetricType::COUNTER,
-        Kind::Histogram(_) => proto::MetricType::HISTOGRAM,
-        _ => proto::MetricType::GAUGE,
-    });
-    encoded.set_metric(family.series.iter().map(|one| series(family, one)).collect());
-    encoded
-}
-
-fn series(family: &Family, series: &Series) -> proto::Metric {
-    let labels = series.label_pairs(family.metric).map(|(name, value)| {
-        let mut label = proto::LabelPair::default();
-        label.set_name(name.into());
-        label.set_value(value.into());
-        label
-    });
-    let mut encoded = proto::Metric::from_label(labels.collect());
-    match &series.value {
-        Value::Histogram(value) => encoded.set_histogram(histogram(value)),
-        Value::Number(value) if matches!(family.metric.kind, Kind::Counter) => {
-            let mut counter = proto::Counter::default();
-            counter.set_value(*value);
-            encoded.set_counter(counter);
+impl Format {
+    /// The content type of the page.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
         }
-        Value::Number(value) => {
-            let mut gauge = proto::Gauge::default();
-            gauge.set_value(*value);
-            encoded.set_gauge(gauge);
-        }
-        other => debug_assert!(false, "{other:?} has no text form"),
     }
-    encoded
+
+    /// What a client that accepts `accept` gets. Whoever can read `OpenMetrics` and says so, as
+    /// Prometheus does, gets it: whatever the weights, its text formats come next.
+    pub(crate) fn accepted(accept: &str) -> Self {
+        if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Text }
+    }
 }
 
-/// The encoder adds the bucket for `+Inf` from the count.
-fn histogram(value: &HistogramValue) -> proto::Histogram {
-    let buckets = value.buckets.upper_bounds().zip(&value.cumulative).map(|(bound, count)| {
-        let mut bucket = proto::Bucket::default();
-        bucket.set_upper_bound(bound);
-        bucket.set_cumulative_count(*count);
-        bucket
-    });
-    let mut histogram = proto::Histogram::default();
-    histogram.set_bucket(buckets.collect());
-    histogram.set_sample_count(value.count());
-    histogram.set_sample_sum(value.sum);
-    histogram
+/// A page with what is already on it in the text format, and `snapshot`.
+pub(crate) fn page(mut page: String, snapshot: &Snapshot, format: Format) -> String {
+    text::encode(snapshot, &mut page);
+    match format {
+        Format::Text => page,
+        Format::OpenMetrics => open_metrics::from_text(&page, snapshot),
+    }
 }

@@ -1,65 +1,70 @@
-//! The page of metrics, and the route that serves it.
+//! What is exported, to whom, and the page of metrics.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{StatusCode, header},
-    response::IntoResponse,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
     routing::get,
 };
-use floodway_metrics::{
-    Buckets, Collector, ComponentKind, Histogram, Registry, Source,
-    catalogue::exporter as catalogue,
-};
+use floodway_metrics::{Buckets, ComponentKind, Registry, Source};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::{
     runtime::Handle,
-    task::spawn_blocking,
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use crate::encode::encode;
-
-/// The content type of the page: version 0.0.4 of the text format.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+use crate::{
+    Controls, Format, Token,
+    about::{About, Delivered, Refusal},
+    answer, encode,
+    pace::{NoPage, Pace},
+    status::{self, History},
+};
 
 /// How often the facade's recorder sorts the samples of histograms into buckets. Between two
 /// scrapes it keeps every sample, so without this its memory grows while nobody scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A page with the numbers of a registry and, if asked to, those of the `metrics` facade.
+/// Shows the numbers of a registry and, if asked to, those of the `metrics` facade.
 ///
 /// Cloning is cheap and gives the same exporter.
 #[derive(Clone, Debug)]
 pub struct Exporter {
     registry: Registry,
     facade: Option<PrometheusHandle>,
-    about: Arc<About>,
-}
-
-/// What the exporter measures of itself.
-#[derive(Debug)]
-struct About {
-    render: Histogram,
-}
-
-impl Source for About {
-    fn collect(&self, out: &mut Collector) {
-        out.histogram(&catalogue::RENDER_DURATION, self.render.value());
-    }
+    token: Option<Token>,
+    pub(crate) allow_remote: bool,
+    pub(crate) controls: Option<Arc<Controls>>,
+    pub(crate) about: Arc<About>,
+    pub(crate) history: Arc<History>,
+    metrics_pace: Pace,
+    pub(crate) status_pace: Pace,
 }
 
 impl Exporter {
     /// Exports `registry`.
     #[must_use]
     pub fn new(registry: &Registry) -> Self {
-        let about = Arc::new(About { render: Histogram::new(Buckets::DURATIONS) });
+        let about = Arc::new(About::new());
         let source: Arc<dyn Source> = Arc::clone(&about) as _;
         // Exporters have no name that could be refused.
         let registered = registry.register(ComponentKind::Exporter, "", &source);
         debug_assert!(registered.is_ok(), "{registered:?}");
-        Self { registry: registry.clone(), facade: None, about }
+        Self {
+            registry: registry.clone(),
+            facade: None,
+            token: None,
+            allow_remote: false,
+            controls: None,
+            about,
+            history: Arc::new(History::new(registry)),
+            metrics_pace: Pace::new(),
+            status_pace: Pace::new(),
+        }
     }
 
     /// Installs a recorder for the `metrics` facade and appends its metrics to the page.
@@ -101,34 +106,120 @@ impl Exporter {
         self
     }
 
-    /// The page now. Takes milliseconds with hundreds of series: keep it off the threads that
-    /// serve requests, as [`routes`](Self::routes) does.
+    /// Shows numbers only to those who bring `token`: `authorization: { credentials: … }` in the
+    /// scrape configuration of Prometheus. The status page asks for it.
+    #[must_use]
+    pub fn with_token(mut self, token: Token) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// Lets the status page change limiters. Without this it changes nothing.
+    #[must_use]
+    pub fn with_controls(mut self, controls: Controls) -> Self {
+        self.controls = Some(Arc::new(controls));
+        self
+    }
+
+    /// Lets [`serve`](Self::serve) listen on other addresses than loopback without a
+    /// [token](Self::with_token): the names of your components and how they fare can then be read by
+    /// whoever reaches the port.
+    #[must_use]
+    pub const fn allow_remote(mut self) -> Self {
+        self.allow_remote = true;
+        self
+    }
+
+    /// The page now, in the text format. Takes milliseconds with hundreds of series: keep it off the
+    /// threads that serve requests, as [`routes`](Self::routes) does.
     #[must_use]
     pub fn render(&self) -> String {
+        self.render_as(Format::Text)
+    }
+
+    /// As [`render`](Self::render), in another format.
+    #[must_use]
+    pub fn render_as(&self, format: Format) -> String {
         let started = Instant::now();
-        let mut page = self.facade.as_ref().map(PrometheusHandle::render).unwrap_or_default();
-        encode(&self.registry.snapshot(), &mut page);
-        let nanos = started.elapsed().as_nanos();
-        self.about.render.record(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let facade = self.facade.as_ref().map(PrometheusHandle::render).unwrap_or_default();
+        let page = encode::page(facade, &self.registry.snapshot(), format);
+        self.about.rendered(started.elapsed());
         page
     }
 
-    /// A router with `GET /metrics`, to merge into the application's. Do not put it behind the
-    /// limiter that it reports on: an overloaded service must still be measurable.
+    /// A router with `GET /metrics` and the status page at `GET /floodway`, to merge into the
+    /// application's. Do not put it behind the limiter that it reports on: an overloaded service must
+    /// still be measurable.
+    ///
+    /// However often pages are asked for, making them takes a fifth of one core at most: a tenth for
+    /// metrics, a tenth for the status page. Every page is begun after it was asked for.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        let exporter = self.clone();
-        let page = async move || {
-            match spawn_blocking(move || exporter.render()).await {
-                Ok(page) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response(),
-                // A component panicked. An empty page would look like a healthy scrape.
-                Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        self.bare_routes().with_state(())
+    }
+
+    pub(crate) fn bare_routes(&self) -> Router {
+        let metrics = Router::new().route("/metrics", get(metrics)).with_state(self.clone());
+        metrics.merge(status::routes(self))
+    }
+
+    #[cfg(feature = "otel")]
+    pub(crate) const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// What those get who do not bring the token.
+    pub(crate) fn refuse(&self, headers: &HeaderMap) -> Option<Response> {
+        let allowed = self.token.as_ref().is_none_or(|token| token.is_in(headers));
+        (!allowed).then(|| {
+            self.about.refused(Refusal::Unauthorized);
+            let text = "the token that allows to look is missing or wrong";
+            answer::error(StatusCode::UNAUTHORIZED, text)
+        })
+    }
+
+    pub(crate) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    pub(crate) fn deliver(
+        &self,
+        page: Result<Bytes, NoPage>,
+        kind: &'static str,
+        what: Delivered,
+    ) -> Response {
+        match page {
+            Ok(page) => {
+                self.about.delivered(what);
+                let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")];
+                (headers, page).into_response()
             }
-        };
-        Router::new().route("/metrics", get(page))
+            Err(NoPage::Busy) => {
+                self.about.refused(Refusal::Busy);
+                let text = "too many wait for this page already";
+                answer::error(StatusCode::SERVICE_UNAVAILABLE, text)
+            }
+            // A component panicked. An empty page would look like a healthy scrape.
+            Err(NoPage::Failed) => {
+                answer::error(StatusCode::INTERNAL_SERVER_ERROR, "a component panicked")
+            }
+        }
     }
 }
 
-/// A router with `GET /metrics` for `registry` alone: short for
+/// `GET metrics`.
+async fn metrics(State(exporter): State<Exporter>, headers: HeaderMap) -> Response {
+    if let Some(refusal) = exporter.refuse(&headers) {
+        return refusal;
+    }
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let format = accept.map(Format::accepted).unwrap_or_default();
+    let made = exporter.clone();
+    let page =
+        exporter.metrics_pace.page(format as u64, move || made.render_as(format).into()).await;
+    exporter.deliver(page, format.content_type(), format.into())
+}
+
+/// A router with `GET /metrics` and `GET /floodway` for `registry` alone: short for
 /// `Exporter::new(registry).routes()`.
 pub fn routes<S: Clone + Send + Sync + 'static>(registry: &Registry) -> Router<S> {
     Exporter::new(registry).routes()

@@ -1,8 +1,15 @@
-//! Prometheus exposition of Floodway's metrics, together with the application's own.
+//! Exposition of Floodway's metrics, together with the application's own: for Prometheus, for
+//! OpenTelemetry, and as a page for people.
 //!
-//! [`Exporter`] reads a [`Registry`](floodway_metrics::Registry) whenever it is scraped. Joined
+//! [`Exporter`] reads a [`Registry`](floodway_metrics::Registry) whenever it is asked. Joined
 //! with the `metrics` facade, one page carries both Floodway's metrics and those that the
 //! application records with `metrics::counter!` and its siblings.
+//!
+//! - `GET /metrics`: Prometheus text, or OpenMetrics with exemplars.
+//! - `GET /floodway`: the status page, with nothing to install. It changes limiters only if the
+//!   application has [enabled](Exporter::with_controls) it.
+//! - [`Publisher`]: the same numbers for any other recorder of the `metrics` facade.
+//! - feature `otel`: the same numbers, and traces, for an OpenTelemetry collector (module `otel`).
 //!
 //! ```
 //! use floodway::Limiter;
@@ -22,9 +29,22 @@
 //! # }
 //! ```
 
+mod about;
+mod answer;
 mod encode;
 mod exporter;
+mod facade;
+#[cfg(feature = "otel")]
+pub mod otel;
+mod pace;
 mod server;
+mod status;
+mod token;
 
-pub use exporter::{CONTENT_TYPE, Exporter, FacadeError, routes};
+pub use encode::Format;
+pub use exporter::{Exporter, FacadeError, routes};
+pub use facade::{Publisher, Publishing};
+pub use floodway_metrics::Registry;
 pub use server::{ServeError, Server};
+pub use status::Controls;
+pub use token::{Token, TokenError};

@@ -1,42 +1,75 @@
-//! A server of its own for processes that serve no HTTP otherwise.
+//! A server of its own for processes that serve no HTTP otherwise, or serve it to strangers.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, oneshot},
+    task::{JoinHandle, JoinSet},
+    time::{sleep, timeout},
+};
 
 use crate::Exporter;
 
-/// Serves the page until it is dropped or [shut down](Self::shutdown).
+/// Connections at once. Each carries one request and ends: a browser that shows the page needs six.
+const MAX_CONNECTIONS: usize = 64;
+
+/// Longest time for a client to say what it wants.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest life of a connection, in which Prometheus gives up too (`scrape_timeout`, 10 s).
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes: more than a header of a browser, and what a client that sends without end can fill.
+const MAX_HEADER: usize = 16 * 1024;
+
+/// How long answers that have begun may take when the server stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// After an `accept` that failed, as when the process has no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves the pages until it is dropped or [shut down](Self::shutdown).
 #[derive(Debug)]
 #[must_use = "the server stops when this is dropped"]
 pub struct Server {
     local_addr: SocketAddr,
     /// Dropped, it stops the server as well.
     stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<io::Result<()>>,
+    task: JoinHandle<()>,
 }
 
 impl Exporter {
-    /// Serves `GET /metrics` on `addr`; port 0 takes a free one. Prefer a loopback address: the
-    /// page has no authentication.
+    /// Serves `GET /metrics` and the status page, `GET /floodway`, on `addr`; port 0 takes a free one.
+    ///
+    /// Clients that are slow or hostile cannot hold it: a connection carries one request and lives
+    /// for ten seconds at most, there are 64 at a time, and further ones wait to be accepted.
     ///
     /// # Errors
     ///
-    /// If `addr` cannot be bound, for example because the port is in use.
+    /// If `addr` is no loopback address and there is neither a [token](Self::with_token) nor
+    /// [`allow_remote`](Self::allow_remote), or if it cannot be bound, for example because the port
+    /// is in use.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future before it is ready serves nothing.
     pub async fn serve(&self, addr: SocketAddr) -> Result<Server, ServeError> {
+        if !addr.ip().is_loopback() && !self.has_token() && !self.allow_remote {
+            return Err(ServeError::Remote { addr });
+        }
         let bound = TcpListener::bind(addr).await;
-        let listener = bound.map_err(|source| ServeError { addr, source })?;
-        let local_addr = listener.local_addr().map_err(|source| ServeError { addr, source })?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let server = axum::serve(listener, self.routes()).with_graceful_shutdown(async {
-            // Either way it is time to stop.
-            let _ = stopped.await;
-        });
-        let task = tokio::spawn(server.into_future());
+        let listener = bound.map_err(|source| ServeError::Bind { addr, source })?;
+        let local_addr =
+            listener.local_addr().map_err(|source| ServeError::Bind { addr, source })?;
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(accept(listener, self.bare_routes(), stopped));
         Ok(Server { local_addr, stop: Some(stop), task })
     }
 }
@@ -48,7 +81,7 @@ impl Server {
         self.local_addr
     }
 
-    /// Lets running scrapes finish and stops.
+    /// Lets running scrapes finish, for a second at most, and stops.
     ///
     /// # Cancel safety
     ///
@@ -60,13 +93,66 @@ impl Server {
     }
 }
 
-/// Why the page is not served.
+async fn accept(listener: TcpListener, routes: Router, mut stopped: oneshot::Receiver<()>) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        // Never closed, so there is a place sooner or later.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = &mut stopped => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let routes = routes.clone();
+                connections.spawn(async move {
+                    let _place = place;
+                    // Whoever is too slow has lost the connection, and nobody else anything.
+                    let _ = timeout(CONNECTION_TIMEOUT, serve_one(stream, routes)).await;
+                });
+            }
+            Err(_) => sleep(ACCEPT_PAUSE).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    let _ = timeout(STOP_TIMEOUT, async { while connections.join_next().await.is_some() {} }).await;
+}
+
+async fn serve_one(stream: TcpStream, routes: Router) -> Result<(), hyper::Error> {
+    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(routes);
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEADER)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+/// Why the pages are not served.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot serve metrics on {addr}")]
 #[non_exhaustive]
-pub struct ServeError {
-    /// The address asked for.
-    pub addr: SocketAddr,
-    /// What the operating system said.
-    pub source: io::Error,
+pub enum ServeError {
+    /// Everybody could read them.
+    #[error(
+        "addr: {addr} is no loopback address, so that others could read the metrics; set a token, \
+         or call allow_remote"
+    )]
+    Remote {
+        /// The address asked for.
+        addr: SocketAddr,
+    },
+    /// The address is not to be had.
+    #[error("cannot serve metrics on {addr}")]
+    Bind {
+        /// The address asked for.
+        addr: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
 }

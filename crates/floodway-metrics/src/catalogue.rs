@@ -105,6 +105,9 @@ pub static CATALOGUE: &[&Metric] = &[
     &exporter::SERIES,
     &exporter::OVERFLOW,
     &exporter::RENDER_DURATION,
+    &exporter::SCRAPES,
+    &exporter::REFUSED,
+    &exporter::EXPORTS,
     &exporter::BUILD_INFO,
 ];
 
@@ -126,6 +129,20 @@ pub struct Metric {
     pub labels: &'static [&'static Label],
     /// The OpenTelemetry name, where the semantic conventions have one.
     pub otel: Option<&'static str>,
+}
+
+impl Metric {
+    /// How many series one component has of it on a page in the Prometheus text format.
+    #[must_use]
+    pub fn series(&self) -> usize {
+        let combinations: usize = self.labels.iter().map(|label| label.values.len()).product();
+        let lines = match self.kind {
+            // A line for every bound, `+Inf`, the sum and the count.
+            Kind::Histogram(buckets) => buckets.bounds.len() + 3,
+            Kind::Counter | Kind::Gauge => 1,
+        };
+        combinations * lines
+    }
 }
 
 /// The type of a metric.
@@ -182,6 +199,19 @@ impl ComponentKind {
             Self::FanOut => "fan_out",
             Self::Batcher => "batcher",
             Self::Exporter => "exporter",
+        }
+    }
+
+    /// Most series that one component of this kind may have, as counted by [`Metric::series`]. A
+    /// page has at most [`MAX_NAMES_PER_KIND`](crate::MAX_NAMES_PER_KIND) components of a kind and
+    /// the one of all others.
+    #[must_use]
+    pub const fn series_budget(self) -> usize {
+        match self {
+            Self::Limiter => 140,
+            Self::Pool => 100,
+            Self::FanOut | Self::Batcher => 130,
+            Self::Exporter => 40,
         }
     }
 

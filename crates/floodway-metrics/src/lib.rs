@@ -8,12 +8,16 @@
 //! - [`Counter`], [`Gauge`], [`Histogram`] and [`Integral`] are the cells.
 //! - [`Registry`] knows the live components, [`Registry::snapshot`] reads them all.
 
+mod adjust;
 pub mod catalogue;
 mod cell;
+mod exemplar;
 mod registry;
 mod snapshot;
 
+pub use adjust::Adjustable;
 pub use catalogue::{Buckets, CATALOGUE, ComponentKind, Kind, Label, Metric, Unit};
 pub use cell::{Counter, Gauge, Histogram, Integral};
+pub use exemplar::{Exemplar, TraceContext, TraceSource, set_trace_source};
 pub use registry::{MAX_NAME_LEN, MAX_NAMES_PER_KIND, OTHER, RegisterError, Registry};
 pub use snapshot::{Collector, Family, HistogramValue, Series, Snapshot, Source, Value};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Buckets, CATALOGUE, Metric};
+use crate::{Buckets, CATALOGUE, Exemplar, Metric};
 
 /// Something with numbers.
 ///
@@ -112,6 +112,8 @@ pub struct HistogramValue {
     pub cumulative: Vec<u64>,
     /// Sum of all observations, in the exported unit.
     pub sum: f64,
+    /// An example for each bucket, where there is one; empty if no trace was ever recorded.
+    pub exemplars: Vec<Option<Exemplar>>,
 }
 
 impl HistogramValue {
@@ -121,7 +123,7 @@ impl HistogramValue {
         self.cumulative.last().copied().unwrap_or(0)
     }
 
-    /// What was recorded after `earlier`, a former value of the same histogram.
+    /// What was recorded after `earlier`, a former value of the same histogram, without exemplars.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let pairs = self.cumulative.iter().zip(&earlier.cumulative);
@@ -129,6 +131,7 @@ impl HistogramValue {
             buckets: self.buckets,
             cumulative: pairs.map(|(now, then)| now.saturating_sub(*then)).collect(),
             sum: self.sum - earlier.sum,
+            exemplars: Vec::new(),
         }
     }
 
@@ -160,9 +163,16 @@ impl HistogramValue {
             *mine += theirs;
         }
         self.sum += other.sum;
+        self.exemplars.resize(self.cumulative.len(), None);
+        for (mine, theirs) in self.exemplars.iter_mut().zip(&other.exemplars) {
+            if theirs.is_some() {
+                mine.clone_from(theirs);
+            }
+        }
     }
 }
 
+/// By what was counted: exemplars are examples of it.
 impl PartialEq for HistogramValue {
     fn eq(&self, other: &Self) -> bool {
         self.cumulative == other.cumulative && self.sum == other.sum

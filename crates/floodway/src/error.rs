@@ -99,6 +99,15 @@ pub struct LimitError {
     pub max: u32,
 }
 
+/// A text is not the name of a mode.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("mode: {mode:?} is unknown, expected off, shadow or enforce")]
+#[non_exhaustive]
+pub struct UnknownMode {
+    /// What was given.
+    pub mode: String,
+}
+
 /// A limiter has no partition of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("limiter {limiter:?} has no partition {name:?}, expected one of {known:?}")]

@@ -37,7 +37,7 @@ mod sync;
 
 pub use batcher::{BatchError, BatchRejected, Batcher, OnBatchError};
 pub use clock::Clock;
-pub use error::{BuildError, LimitError, UnknownPartition};
+pub use error::{BuildError, LimitError, UnknownMode, UnknownPartition};
 pub use floodway_control::sizing;
 pub use floodway_control::{
     Aimd, AnchoredGradient, BatchBound, BatchEstimate, BatchSizing, BatchTarget, BatchTrigger,
@@ -45,7 +45,7 @@ pub use floodway_control::{
     Gradient2, HoldBand, InvalidParameter, LimitAlgorithm, Outcome, POOL_BANDS, PoolEvidence,
     PoolReport, PoolVerdict, Priority, ProbeResult, Reason, Sample, Vegas, Window, WindowConfig,
 };
-pub use floodway_metrics::Registry;
+pub use floodway_metrics::{Adjustable, Registry};
 pub use limiter::{
     Acquire, Acquiring, Ceiling, Entered, Instrumentation, Limiter, LimiterBuilder, LimiterHandle,
     LimiterMap, LimiterMapBuilder, MAX_PERMITS, Mode, Permit, Queue, RejectReason, Rejected,

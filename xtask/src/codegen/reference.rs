@@ -29,16 +29,20 @@ pub(super) fn markdown() -> String {
 
 fn section(text: &mut String, kind: ComponentKind) {
     let metrics = || CATALOGUE.iter().copied().filter(|metric| metric.component == kind);
-    let lines: usize = metrics().map(series).sum();
+    let lines: usize = metrics().map(Metric::series).sum();
     let (heading, each) = match kind.label() {
         Some(_) => (title(kind.as_str()), format!("Each {}", hyphenated(kind.as_str()))),
         None => (title(kind.as_str()), "The exporter".to_owned()),
     };
+    let budget = kind.series_budget();
     line(text, format_args!("\n## {heading}\n"));
     let label = kind.label().map_or_else(String::new, |label| {
         format!(" The label `{label}` of all of them is its name.")
     });
-    line(text, format_args!("{each} exports {lines} series.{label}\n"));
+    line(
+        text,
+        format_args!("{each} exports {lines} series, and never more than {budget}.{label}\n"),
+    );
     line(text, format_args!("| name | type | unit | labels | meaning | OpenTelemetry name |"));
     line(text, format_args!("|---|---|---|---|---|---|"));
     for metric in metrics() {
@@ -97,16 +101,6 @@ fn buckets(text: &mut String) {
     );
 }
 
-/// How many lines a component's metric has in the text format.
-fn series(metric: &Metric) -> usize {
-    let combinations: usize = metric.labels.iter().map(|label| label.values.len()).product();
-    let lines = match metric.kind {
-        Kind::Histogram(buckets) => buckets.bounds.len() + 1 + 2,
-        _ => 1,
-    };
-    combinations * lines
-}
-
 fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{line}");
@@ -130,9 +124,9 @@ mod tests {
 
     #[test]
     fn series_count_label_values_and_buckets() {
-        assert_eq!(series(&limiter::LIMIT), 1);
+        assert_eq!(limiter::LIMIT.series(), 1);
         let (reasons, levels) = (limiter::REASON.values.len(), limiter::PRIORITY.values.len());
-        assert_eq!(series(&limiter::REJECTED), reasons * levels);
-        assert_eq!(series(&limiter::WAIT_DURATION), 16 + 1 + 2);
+        assert_eq!(limiter::REJECTED.series(), reasons * levels);
+        assert_eq!(limiter::WAIT_DURATION.series(), 16 + 1 + 2);
     }
 }

@@ -5,6 +5,13 @@ use crate::{Buckets, Kind, Label};
 
 /// The version that runs.
 pub static VERSION: Label = Label { name: "version", values: &[env!("CARGO_PKG_VERSION")] };
+/// What the exporter was asked for.
+pub static FORMAT: Label = Label { name: "format", values: &["text", "open_metrics", "status"] };
+/// Why a request to the exporter was refused.
+pub static REFUSAL: Label =
+    Label { name: "reason", values: &["unauthorized", "busy", "too_large", "invalid"] };
+/// How an export to a collector ended.
+pub static EXPORT_RESULT: Label = Label { name: "result", values: &["ok", "failed"] };
 
 metrics! { Exporter;
     /// Time series in this snapshot, a histogram counting as one.
@@ -13,6 +20,12 @@ metrics! { Exporter;
     OVERFLOW = "exporter_overflow_total", Kind::Counter, Events;
     /// Time to render one page of metrics.
     RENDER_DURATION = "exporter_render_duration_seconds", Kind::Histogram(Buckets::DURATIONS), Seconds;
+    /// Pages that were asked for and delivered, by what they show.
+    SCRAPES = "exporter_scrapes_total", Kind::Counter, Requests, labels: &[&FORMAT];
+    /// Requests to the exporter that were refused, by reason.
+    REFUSED = "exporter_refused_total", Kind::Counter, Requests, labels: &[&REFUSAL];
+    /// Exports of all metrics to an OpenTelemetry collector, by how they ended.
+    EXPORTS = "exporter_exports_total", Kind::Counter, Events, labels: &[&EXPORT_RESULT];
     /// Always 1; says which version runs.
     BUILD_INFO = "build_info", Kind::Gauge, Info, labels: &[&VERSION];
 }

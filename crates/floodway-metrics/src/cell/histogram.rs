@@ -1,9 +1,15 @@
 //! A fixed-bucket histogram that records with two atomic additions.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use super::shard::Sharded;
-use crate::{Buckets, HistogramValue};
+use crate::{
+    Buckets, HistogramValue,
+    exemplar::{Exemplars, TraceSource, trace_source},
+};
 
 /// Room for this many bounds and `+Inf`; [`Histogram::new`] checks it.
 const MAX_BOUNDS: usize = 16;
@@ -13,6 +19,8 @@ const MAX_BOUNDS: usize = 16;
 pub struct Histogram {
     buckets: &'static Buckets,
     shards: Sharded<Cells>,
+    /// Empty until something is recorded while there is a source of traces.
+    exemplars: OnceLock<Exemplars>,
 }
 
 #[derive(Debug, Default)]
@@ -31,7 +39,7 @@ impl Histogram {
     #[must_use]
     pub fn new(buckets: &'static Buckets) -> Self {
         assert!(buckets.bounds.len() <= MAX_BOUNDS, "at most {MAX_BOUNDS} bucket bounds");
-        Self { buckets, shards: Sharded::new() }
+        Self { buckets, shards: Sharded::new(), exemplars: OnceLock::new() }
     }
 
     /// Records `value`, in the unit of the bounds (nanoseconds for durations).
@@ -55,6 +63,16 @@ impl Histogram {
         let bucket = self.buckets.bounds.partition_point(|bound| *bound < value);
         shard.add(&shard.cells.counts[bucket], count);
         shard.add(&shard.cells.sum, total);
+        if let Some(source) = trace_source() {
+            self.exemplify(bucket, value, source);
+        }
+    }
+
+    #[cold]
+    fn exemplify(&self, bucket: usize, value: u64, source: TraceSource) {
+        let exemplars =
+            self.exemplars.get_or_init(|| Exemplars::new(self.buckets.bounds.len() + 1));
+        exemplars.offer(bucket, source, || value as f64 / self.buckets.per_unit);
     }
 
     /// How many values were recorded so far.
@@ -103,6 +121,7 @@ impl Histogram {
             buckets: self.buckets,
             cumulative,
             sum: sum as f64 / self.buckets.per_unit,
+            exemplars: self.exemplars.get().map(Exemplars::read).unwrap_or_default(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A limiter as an operator sees it.
 
-use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{error::Error, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use floodway_control::Estimates;
+use floodway_metrics::Adjustable;
 
 use super::{core::Core, mode::Mode, queue::Queue};
 use crate::{BuildError, LimitError};
@@ -121,6 +122,30 @@ impl LimiterHandle {
     /// Refuses everything from now on; see [`Limiter::close`](crate::Limiter::close).
     pub fn close(&self) {
         self.core.close();
+    }
+}
+
+/// For a status page that may change limiters, without depending on this crate.
+impl Adjustable for LimiterHandle {
+    fn name(&self) -> &str {
+        self.name()
+    }
+
+    fn limit(&self) -> u32 {
+        self.limit()
+    }
+
+    fn set_limit(&self, limit: u32) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(self.set_limit(limit)?)
+    }
+
+    fn mode(&self) -> &'static str {
+        self.mode().as_str()
+    }
+
+    fn set_mode(&self, mode: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+        self.set_mode(mode.parse()?);
+        Ok(())
     }
 }
 

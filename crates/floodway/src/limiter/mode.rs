@@ -1,6 +1,10 @@
 //! Whether a limiter enforces its limit.
 
+use std::str::FromStr;
+
 use floodway_metrics::catalogue::limiter::MODE;
+
+use crate::UnknownMode;
 
 /// Whether a limiter enforces its limit.
 ///
@@ -42,5 +46,14 @@ impl Mode {
 impl std::fmt::Display for Mode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Mode {
+    type Err = UnknownMode;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|mode| mode.as_str() == text);
+        known.ok_or_else(|| UnknownMode { mode: text.into() })
     }
 }

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 
 use floodway::{
-    Aimd, Ceiling, Discipline, MAX_PERMITS, Mode, Outcome, Priority, Queue, RejectReason,
-    WindowConfig,
+    Adjustable, Aimd, Ceiling, Discipline, MAX_PERMITS, Mode, Outcome, Priority, Queue,
+    RejectReason, WindowConfig,
 };
 use floodway_metrics::catalogue::limiter as metrics;
 use tokio::time::{Instant, advance};
@@ -121,4 +121,19 @@ fn a_ceiling_outranks_the_bounds() {
     handle.set_bounds(1..=2).unwrap();
     ceiling.set(0);
     assert_eq!(handle.limit(), 0);
+}
+
+#[test]
+fn what_a_page_may_change_is_checked_and_named() {
+    let bench = Bench::new(|b| b.limit(5).bounds(2..=8));
+    let handle: &dyn Adjustable = &bench.limiter.handle();
+    assert_eq!((handle.name(), handle.limit(), handle.mode()), ("test", 5, "enforce"));
+    handle.set_limit(7).unwrap();
+    handle.set_mode("shadow").unwrap();
+    assert_eq!((bench.limiter.limit(), bench.limiter.handle().mode()), (7, Mode::Shadow));
+    let limit = handle.set_limit(9).unwrap_err().to_string();
+    assert_eq!(limit, "limit: 9 is out of bounds, expected 2 to 8");
+    let mode = handle.set_mode("on").unwrap_err().to_string();
+    assert_eq!(mode, "mode: \"on\" is unknown, expected off, shadow or enforce");
+    assert_eq!((bench.limiter.limit(), bench.limiter.handle().mode()), (7, Mode::Shadow));
 }

@@ -1,0 +1,135 @@
+//! Sends the metrics every few seconds.
+
+use std::{sync::Arc, time::SystemTime};
+
+use floodway_metrics::Registry;
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use prost::Message;
+use reqwest::{Client, header::CONTENT_TYPE};
+use tokio::{
+    sync::oneshot,
+    task::{JoinHandle, spawn_blocking},
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{
+    Otlp, TIMEOUT,
+    message::{self, Times, nanos},
+    quiet::Quiet,
+    signal,
+};
+use crate::{Exporter, about::About};
+
+impl Otlp {
+    /// Sends the numbers of `exporter`'s registry from now on. Nothing waits for the collector: while
+    /// it is away they are read again later, and nothing is lost but the points in between.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn export(self, exporter: &Exporter) -> Exporting {
+        let url = signal(&self.endpoint, "v1/metrics");
+        let push = Push {
+            registry: exporter.registry().clone(),
+            about: Arc::clone(&exporter.about),
+            resource: self.resource,
+            client: Client::new(),
+            quiet: Quiet::new("metrics", url.clone()),
+            url,
+            start: now(),
+        };
+        let (stop, mut stopped) = oneshot::channel::<()>();
+        let period = self.period;
+        let task = tokio::spawn(async move {
+            let mut ticks = interval(period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => push.once().await,
+                    _ = &mut stopped => break,
+                }
+            }
+            // What happened since the last time.
+            push.once().await;
+        });
+        Exporting { stop, task, tracer_provider: self.tracer_provider }
+    }
+}
+
+/// Metrics and traces are on their way until this is [shut down](Self::shutdown).
+///
+/// Dropped, it sends the metrics once more and stops; spans that have ended and were not sent yet
+/// may be lost.
+#[derive(Debug)]
+#[must_use = "the export of metrics stops when this is dropped"]
+pub struct Exporting {
+    /// Dropped, it stops the task as well.
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+    tracer_provider: SdkTracerProvider,
+}
+
+impl Exporting {
+    /// Sends what is left, for ten seconds at most each, and stops.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it stops all the same, and spans that were not sent yet may be lost.
+    pub async fn shutdown(self) {
+        drop(self.stop);
+        // Ends with an error only if its runtime does.
+        let _ = self.task.await;
+        let provider = self.tracer_provider;
+        // Blocks until the thread that sends spans has ended. What goes wrong there is logged there.
+        let _ = spawn_blocking(move || provider.shutdown_with_timeout(TIMEOUT)).await;
+    }
+}
+
+struct Push {
+    registry: Registry,
+    about: Arc<About>,
+    resource: Resource,
+    client: Client,
+    quiet: Quiet,
+    url: String,
+    /// Nanoseconds of Unix time.
+    start: u64,
+}
+
+impl Push {
+    async fn once(&self) {
+        let result = self.try_once().await;
+        self.about.exported(result.is_ok());
+        self.quiet.note(&result);
+    }
+
+    async fn try_once(&self) -> Result<(), String> {
+        let (registry, resource) = (self.registry.clone(), self.resource.clone());
+        let times = Times { start: self.start, now: now() };
+        let encode =
+            move || message::request(&registry.snapshot(), &resource, times).encode_to_vec();
+        let body = spawn_blocking(encode).await.map_err(|_| "a component panicked".to_owned())?;
+        let request = self.client.post(&self.url).header(CONTENT_TYPE, "application/x-protobuf");
+        let sent = request.timeout(TIMEOUT).body(body).send().await;
+        let answer = sent.map_err(|error| with_causes(&error))?;
+        answer.error_for_status().map(drop).map_err(|error| error.to_string())
+    }
+}
+
+/// An error with what caused it: the first line alone says that sending failed.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn now() -> u64 {
+    nanos(wall_clock())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "collectors count from 1970; nothing is measured with it"
+)]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}

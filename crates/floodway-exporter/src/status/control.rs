@@ -1,0 +1,142 @@
+//! Changing limiters from the status page, where the application allows it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{FromRequest, Request, State, rejection::JsonRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use floodway_metrics::Adjustable;
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+use crate::{Exporter, Token, about::Refusal, answer};
+
+/// Longest time that the body of a change may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which limiters the status page may change, for whom.
+///
+/// ```
+/// use floodway::{Limiter, Registry};
+/// use floodway_exporter::{Controls, Exporter, Token};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limiter = Limiter::builder("orders").limit(8).build()?;
+/// let secret = "0123456789abcdef"; // from the environment
+/// let controls = Controls::new(Token::new(secret)?).limiter(limiter.handle());
+/// let exporter = Exporter::new(Registry::global()).with_controls(controls);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Controls {
+    token: Token,
+    limiters: Vec<Box<dyn Adjustable>>,
+}
+
+impl Controls {
+    /// Nothing yet, for those who have `token`. It is another one than that for looking.
+    #[must_use]
+    pub const fn new(token: Token) -> Self {
+        Self { token, limiters: Vec::new() }
+    }
+
+    /// Also `limiter`: its limit within its bounds, and its mode. A handle keeps its limiter.
+    #[must_use]
+    pub fn limiter(mut self, limiter: impl Adjustable + 'static) -> Self {
+        self.limiters.push(Box::new(limiter));
+        self
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<&dyn Adjustable> {
+        self.limiters.iter().map(|limiter| &**limiter).find(|limiter| limiter.name() == name)
+    }
+}
+
+/// By hand, because limiters need not be printable.
+impl fmt::Debug for Controls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.limiters.iter().map(|limiter| limiter.name()).collect();
+        f.debug_struct("Controls").field("limiters", &names).finish_non_exhaustive()
+    }
+}
+
+/// What a request asks for: one of the two.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    limiter: String,
+    limit: Option<u32>,
+    mode: Option<String>,
+}
+
+/// What holds now.
+#[derive(Debug, Serialize)]
+struct Changed<'a> {
+    limiter: &'a str,
+    limit: u32,
+    mode: &'static str,
+}
+
+/// `POST floodway/control`.
+pub(super) async fn control(State(exporter): State<Exporter>, request: Request) -> Response {
+    match change(&exporter, request).await {
+        Ok(response) => response,
+        Err((status, text)) => {
+            exporter.about.refused(match status {
+                StatusCode::UNAUTHORIZED => Refusal::Unauthorized,
+                StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+                _ => Refusal::Invalid,
+            });
+            answer::error(status, &text)
+        }
+    }
+}
+
+async fn change(exporter: &Exporter, request: Request) -> Result<Response, (StatusCode, String)> {
+    let Some(controls) = exporter.controls.as_ref().map(Arc::clone) else {
+        let text = "nothing can be changed here: the application has not enabled it";
+        return Err((StatusCode::NOT_FOUND, text.into()));
+    };
+    // Before the body is read: a stranger costs no more than a header.
+    if !controls.token.is_in(request.headers()) {
+        let text = "the token that allows changes is missing or wrong";
+        return Err((StatusCode::UNAUTHORIZED, text.into()));
+    }
+    let Change { limiter: name, limit, mode } = read(request).await?;
+    let Some(limiter) = controls.find(&name) else {
+        let text = format!("limiter: {name:?} is not one that may be changed here");
+        return Err((StatusCode::NOT_FOUND, text));
+    };
+    let (limit_before, mode_before) = (limiter.limit(), limiter.mode());
+    match (limit, &mode) {
+        (Some(limit), None) => limiter.set_limit(limit),
+        (None, Some(mode)) => limiter.set_mode(mode),
+        _ => Err("expected one of limit and mode".into()),
+    }
+    .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+    let changed = Changed { limiter: limiter.name(), limit: limiter.limit(), mode: limiter.mode() };
+    tracing::warn!(
+        limiter = changed.limiter,
+        limit_before,
+        limit = changed.limit,
+        mode_before,
+        mode = changed.mode,
+        "changed from the status page"
+    );
+    Ok(Json(changed).into_response())
+}
+
+async fn read(request: Request<Body>) -> Result<Change, (StatusCode, String)> {
+    match timeout(BODY_TIMEOUT, Json::<Change>::from_request(request, &())).await {
+        Ok(Ok(Json(change))) => Ok(change),
+        Ok(Err(JsonRejection::JsonDataError(error))) => {
+            Err((StatusCode::BAD_REQUEST, error.body_text()))
+        }
+        Ok(Err(error)) => Err((error.status(), error.body_text())),
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time".into())),
+    }
+}

@@ -1,0 +1,203 @@
+//! What is wrong, in words: the first thing that the status page says.
+
+use serde::Serialize;
+
+use super::data::{BatcherRow, FanOutRow, LimiterRow, PoolRow, Rows, rate_but, total_rate};
+
+/// Something that an operator should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Finding {
+    pub(super) kind: &'static str,
+    pub(super) name: String,
+    pub(super) severity: Severity,
+    pub(super) text: String,
+}
+
+/// The worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Severity {
+    /// Callers are refused, or will be.
+    Critical,
+    /// It works, and not as it should.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+use Severity::{Critical, Info, Warning};
+
+/// A share from which on refusals, errors and the like are worth a word, and one from which on
+/// they are what callers mostly see. The alerts of `dashboards/` have thresholds of their own, which
+/// look at hours.
+const NOTICEABLE: f64 = 0.01;
+const SERIOUS: f64 = 0.1;
+
+/// As the dashboards have it: near 1, waits decide the latency.
+const SATURATED: f64 = 0.9;
+
+/// A quarter of a second is the longest wait of a default queue.
+const LONG_WAIT: f64 = 0.25;
+
+/// Of a queue, so that the next burst is refused.
+const NEARLY_FULL: f64 = 0.8;
+
+/// Seconds: a query that takes longer holds its connection for whole minutes soon.
+const LONG_HOLD: f64 = 10.0;
+
+/// Of the time of batches: more than half goes into what batching is to save.
+const MOSTLY_OVERHEAD: f64 = 0.5;
+
+/// What there is to say, the worst first.
+pub(super) fn findings(rows: &Rows) -> Vec<Finding> {
+    let mut all = Vec::new();
+    for row in &rows.limiters {
+        let said = limiter(row).into_iter();
+        all.extend(said.map(|(severity, text)| finding("limiter", &row.name, severity, text)));
+    }
+    for row in &rows.pools {
+        let said = pool(row).into_iter();
+        all.extend(said.map(|(severity, text)| finding("pool", &row.name, severity, text)));
+    }
+    for row in &rows.batchers {
+        let said = batcher(row).into_iter();
+        all.extend(said.map(|(severity, text)| finding("batcher", &row.name, severity, text)));
+    }
+    for row in &rows.fan_outs {
+        let said = fan_out(row).into_iter();
+        all.extend(said.map(|(severity, text)| finding("fan_out", &row.name, severity, text)));
+    }
+    all.sort_by_key(|finding| finding.severity);
+    all
+}
+
+fn finding(kind: &'static str, name: &str, severity: Severity, text: String) -> Finding {
+    Finding { kind, name: name.to_owned(), severity, text }
+}
+
+fn limiter(row: &LimiterRow) -> Vec<(Severity, String)> {
+    let mut said = Vec::new();
+    let full = row.in_flight.zip(row.limit).is_some_and(|(used, limit)| used >= limit);
+    let waiting = row.queued.is_some_and(|queued| queued > 0.0);
+    if full && waiting && total_rate(&row.completions) == 0.0 {
+        said.push((
+            Critical,
+            "no permit came back for 10 s while callers wait: the work behind it hangs, or waits \
+             for a permit of its own"
+                .to_owned(),
+        ));
+    }
+    let refused = row.rejected_per_second;
+    if let Some(severity) = severity(refused, row.admitted_per_second + refused) {
+        let share = percent(refused / (row.admitted_per_second + refused));
+        let reason = most(&row.rejections);
+        said.push((severity, format!("refuses {share} of requests, mostly {reason}")));
+    } else if row.saturated > SATURATED && row.wait_p99.is_some_and(|wait| wait > LONG_WAIT) {
+        let share = percent(row.saturated);
+        said.push((
+            Warning,
+            format!(
+                "has no free permit for {share} of the time, and waits are long: the limit is too \
+                 low, or the work too slow"
+            ),
+        ));
+    }
+    if row.mode == Some("shadow") {
+        let rate = row.would_reject_per_second;
+        said.push((Info, format!("is in shadow: enforced, it would refuse {rate:.1} requests/s")));
+    }
+    if row.mode == Some("off") {
+        said.push((Info, "is off: nothing is limited".to_owned()));
+    }
+    said
+}
+
+fn pool(row: &PoolRow) -> Vec<(Severity, String)> {
+    let mut said = Vec::new();
+    if row.connect_failures_per_second > 0.0 {
+        let rate = row.connect_failures_per_second;
+        said.push((
+            Critical,
+            format!("cannot open connections, {rate:.1} failures/s: look at the database and the network"),
+        ));
+    }
+    if row.timeouts_per_second > 0.0 {
+        let rate = row.timeouts_per_second;
+        said.push((
+            Critical,
+            format!(
+                "the pool itself times out {rate:.1} times/s: somebody uses it past its limiter"
+            ),
+        ));
+    }
+    let refused = total_rate(&row.rejections);
+    if refused > 0.0 {
+        let reason = most(&row.rejections);
+        said.push((Warning, format!("refuses {refused:.1} callers/s, mostly {reason}")));
+    }
+    let foreign = row.foreign.unwrap_or(0.0);
+    if row.max.is_some_and(|max| foreign > max / 2.0) {
+        said.push((
+            Warning,
+            format!("others use {foreign:.0} of its connections, past this limiter"),
+        ));
+    }
+    if let Some(hold) = row.oldest_hold.filter(|hold| *hold > LONG_HOLD) {
+        said.push((Warning, format!("one connection has been out for {hold:.0} s")));
+    }
+    said
+}
+
+fn batcher(row: &BatcherRow) -> Vec<(Severity, String)> {
+    let mut said = Vec::new();
+    let all = total_rate(&row.items);
+    let failed = rate_but(&row.items, &["ok", "deduplicated", "cancelled"]);
+    if let Some(severity) = severity(failed, all) {
+        let share = percent(failed / all);
+        said.push((severity, format!("{share} of the items have no result")));
+    }
+    let fill = row.queued_items.zip(row.queue_capacity).map_or(0.0, |(queued, room)| queued / room);
+    if fill > NEARLY_FULL {
+        let share = percent(fill);
+        said.push((
+            Warning,
+            format!("its queue is {share} full: more comes than batches carry away"),
+        ));
+    }
+    if let Some(share) = row.overhead_share.filter(|share| *share > MOSTLY_OVERHEAD) {
+        let share = percent(share);
+        said.push((
+            Info,
+            format!("{share} of the time of batches is their fixed cost: larger ones would pay"),
+        ));
+    }
+    said
+}
+
+fn fan_out(row: &FanOutRow) -> Vec<(Severity, String)> {
+    let all = total_rate(&row.items);
+    let failed = rate_but(&row.items, &["ok", "cancelled", "not_started"]);
+    let said = severity(failed, all).map(|severity| {
+        let share = percent(failed / all);
+        (severity, format!("{share} of the items fail"))
+    });
+    said.into_iter().collect()
+}
+
+fn severity(bad: f64, all: f64) -> Option<Severity> {
+    match bad / all {
+        share if share > SERIOUS => Some(Critical),
+        share if share > NOTICEABLE => Some(Warning),
+        // Nothing at all is no number, and nothing to say.
+        _ => None,
+    }
+}
+
+fn most(labelled: &[super::change::Labelled]) -> &'static str {
+    let largest = labelled.iter().max_by(|one, other| one.per_second.total_cmp(&other.per_second));
+    largest.map_or("unknown", |one| one.label)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
