@@ -105,6 +105,9 @@ pub static CATALOGUE: &[&Metric] = &[
     &exporter::SERIES,
     &exporter::OVERFLOW,
     &exporter::RENDER_DURATION,
+    &exporter::SCRAPES,
+    &exporter::REFUSED,
+    &exporter::EXPORTS,
     &exporter::BUILD_INFO,
 ];
 

@@ -17,12 +17,14 @@ use crate::codegen::{
     promql::{Expr, gauge, quantile, rate, rate_where, sum_rate},
 };
 
+pub(super) const UID: &str = "floodway-batcher";
+
 /// By the component's name.
 const NAME: &[&str] = &["batcher"];
 
 /// Outcomes of items that went wrong. The others are success, what a caller no longer wanted, or
 /// the answer to another item.
-const WRONG: &[&str] = &["item_error", "batch_error", "rejected", "expired"];
+pub(super) const WRONG: &[&str] = &["item_error", "batch_error", "rejected", "expired"];
 
 const NO_BATCHER: &str = "No batcher matches: check the variables above and the scrape.";
 const NO_ITEMS: &str = "No item ended: check that calls pass the batcher, and Batches in flight \
@@ -35,23 +37,26 @@ const NO_WAITS: &str = "No wait was measured: nothing went, or the batcher measu
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
-        uid: "floodway-batcher",
+        uid: UID,
         title: "Floodway / Batcher",
         description: "What batchers save, what they refuse, where the time of their items goes, \
             and what decides the size of a batch.",
-        anchor: &TARGET,
+        components: vec![&TARGET],
+        objective: false,
+        links: Vec::new(),
         sections: vec![
-            Section { title: "At a glance", lines: vec![glance()] },
-            Section { title: "Health", lines: vec![batches(), ends()] },
-            Section { title: "Refused", lines: vec![refused()] },
-            Section { title: "Where the time goes", lines: vec![durations(), costs()] },
-            Section { title: "What decides the size", lines: vec![bounds(), model()] },
+            Section::open("At a glance", vec![glance()]),
+            Section::open("Health", vec![batches(), ends()]),
+            Section::open("Refused", vec![refused()]),
+            Section::open("Where the time goes", vec![durations()]),
+            Section::collapsed("What it saves", vec![costs()]),
+            Section::collapsed("What decides the size", vec![bounds(), model()]),
         ],
     })
 }
 
 /// The share of fixed cost in the time of batches; `by` aggregates each rate.
-fn overhead_share(by: impl Fn(Expr) -> Expr) -> Expr {
+pub(super) fn overhead_share(by: impl Fn(Expr) -> Expr) -> Expr {
     let overhead = by(rate(&OVERHEAD));
     overhead.per(&overhead.plus(&by(rate(&WORK))))
 }
@@ -174,9 +179,7 @@ fn ends() -> Line {
             Far apart p50 and p99: items arrive in bursts.",
         no_value: NO_BATCHES,
     })
-    .query(quantile(0.5, NAME, &BATCH_ITEMS), "{{batcher}} p50")
-    .query(quantile(0.95, NAME, &BATCH_ITEMS), "{{batcher}} p95")
-    .query(quantile(0.99, NAME, &BATCH_ITEMS), "{{batcher}} p99");
+    .percentiles(&BATCH_ITEMS);
     Line { height: 9, panels: vec![items, batches, size] }
 }
 
@@ -225,9 +228,7 @@ fn durations() -> Line {
             slot, and grows with Queue fill.",
         no_value: NO_WAITS,
     })
-    .query(quantile(0.5, NAME, &WAIT_DURATION), "{{batcher}} p50")
-    .query(quantile(0.95, NAME, &WAIT_DURATION), "{{batcher}} p95")
-    .query(quantile(0.99, NAME, &WAIT_DURATION), "{{batcher}} p99");
+    .percentiles(&WAIT_DURATION);
     let execute = Draft::time_series(Text {
         title: "Execute",
         unit: "s",
@@ -235,9 +236,7 @@ fn durations() -> Line {
             alone, set a latency objective; if it grows without, look at the downstream.",
         no_value: NO_ENDS,
     })
-    .query(quantile(0.5, NAME, &EXECUTE_DURATION), "{{batcher}} p50")
-    .query(quantile(0.95, NAME, &EXECUTE_DURATION), "{{batcher}} p95")
-    .query(quantile(0.99, NAME, &EXECUTE_DURATION), "{{batcher}} p99");
+    .percentiles(&EXECUTE_DURATION);
     let cost = Draft::time_series(Text {
         title: "Cost per item",
         unit: "s",

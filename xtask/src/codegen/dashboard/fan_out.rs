@@ -15,11 +15,13 @@ use crate::codegen::{
     promql::{gauge, quantile, rate, rate_where, sum_rate},
 };
 
+pub(super) const UID: &str = "floodway-fan-out";
+
 /// By the component's name.
 const NAME: &[&str] = &["fan_out"];
 
 /// Outcomes of items that went wrong. The others are success, or what a call was spared.
-const WRONG: &[&str] = &["failed", "timed_out", "panicked", "rejected"];
+pub(super) const WRONG: &[&str] = &["failed", "timed_out", "panicked", "rejected"];
 
 const NO_FAN_OUT: &str = "No fan-out matches: check the variables above, the scrape, and that the \
     fan-out has a name.";
@@ -30,15 +32,19 @@ const NO_CHUNKS: &str = "No items ran in chunks: the fan-out runs each by itself
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
-        uid: "floodway-fan-out",
+        uid: UID,
         title: "Floodway / Fan-out",
         description: "What fan-outs do with their items, how wide they run, and what holds them up.",
-        anchor: &RUNNING_CALLS,
+        components: vec![&RUNNING_CALLS],
+        objective: false,
+        links: Vec::new(),
         sections: vec![
-            Section { title: "At a glance", lines: vec![glance()] },
-            Section { title: "Calls", lines: vec![calls()] },
-            Section { title: "Items", lines: vec![items(), attempts()] },
-            Section { title: "Where the time goes", lines: vec![shape(), delays()] },
+            Section::open("At a glance", vec![glance()]),
+            Section::open("Calls", vec![calls()]),
+            Section::open("Items", vec![items()]),
+            Section::open("Where the time goes", vec![shape()]),
+            Section::collapsed("Attempts", vec![attempts()]),
+            Section::collapsed("Stragglers, wakes and chunks", vec![delays()]),
         ],
     })
 }
@@ -113,9 +119,7 @@ fn calls() -> Line {
             duration: more items per call or less width. Longer with it: look at the dependency.",
         no_value: NO_CALLS,
     })
-    .query(quantile(0.5, NAME, &DURATION), "{{fan_out}} p50")
-    .query(quantile(0.95, NAME, &DURATION), "{{fan_out}} p95")
-    .query(quantile(0.99, NAME, &DURATION), "{{fan_out}} p99");
+    .percentiles(&DURATION);
     Line { height: 9, panels: vec![outcomes, running, duration] }
 }
 
@@ -151,10 +155,42 @@ fn items() -> Line {
             find it. Far apart p50 and p99 make stragglers: hedge, or set a timeout.",
         no_value: NO_ITEMS,
     })
-    .query(quantile(0.5, NAME, &ITEM_DURATION), "{{fan_out}} p50")
-    .query(quantile(0.95, NAME, &ITEM_DURATION), "{{fan_out}} p95")
-    .query(quantile(0.99, NAME, &ITEM_DURATION), "{{fan_out}} p99");
+    .percentiles(&ITEM_DURATION);
     Line { height: 9, panels: vec![outcomes, in_flight, duration] }
+}
+
+fn shape() -> Line {
+    let width = Draft::time_series(Text {
+        title: "Width",
+        unit: "short",
+        description: "Most items that a call had in flight at once. At the concurrency that was \
+            set, the bound decides: a higher one helps if Item duration stays. Below it, there are \
+            too few items, a slow source, or a limiter that holds them back.",
+        no_value: NO_CALLS,
+    })
+    .percentiles(&WIDTH);
+    let parallelism = Draft::time_series(Text {
+        title: "Effective parallelism",
+        unit: "short",
+        description: "Running time of items per time of calls: how many items a call had in flight \
+            on average. Far below Width, calls wait for stragglers, for their source, for permits, \
+            or for who takes the results.",
+        no_value: NO_CALLS,
+    })
+    .query(rate(&BUSY_SECONDS).sum_by(NAME).per(&sum_rate(&DURATION).sum_by(NAME)), "{{fan_out}}");
+    let straggler = Draft::time_series(Text {
+        title: "Straggler share",
+        unit: "percentunit",
+        description: "Share of the time of calls that was spent after half of their items had \
+            ended. Even items give about 0 if all fit into the width, and 50 % if they are many \
+            more. Above: hedge, set an item timeout, make chunks smaller, or start the slowest \
+            items first.",
+        no_value: NO_CALLS,
+    })
+    .query(sum_rate(&STRAGGLER).sum_by(NAME).per(&sum_rate(&DURATION).sum_by(NAME)), "{{fan_out}}")
+    .bad_above(0.6, 0.8)
+    .up_to(1.0);
+    Line { height: 9, panels: vec![width, parallelism, straggler] }
 }
 
 fn attempts() -> Line {
@@ -187,42 +223,6 @@ fn attempts() -> Line {
     Line { height: 8, panels: vec![started, retries, hedges] }
 }
 
-fn shape() -> Line {
-    let width = Draft::time_series(Text {
-        title: "Width",
-        unit: "short",
-        description: "Most items that a call had in flight at once. At the concurrency that was \
-            set, the bound decides: a higher one helps if Item duration stays. Below it, there are \
-            too few items, a slow source, or a limiter that holds them back.",
-        no_value: NO_CALLS,
-    })
-    .query(quantile(0.5, NAME, &WIDTH), "{{fan_out}} p50")
-    .query(quantile(0.95, NAME, &WIDTH), "{{fan_out}} p95")
-    .query(quantile(0.99, NAME, &WIDTH), "{{fan_out}} p99");
-    let parallelism = Draft::time_series(Text {
-        title: "Effective parallelism",
-        unit: "short",
-        description: "Running time of items per time of calls: how many items a call had in flight \
-            on average. Far below Width, calls wait for stragglers, for their source, for permits, \
-            or for who takes the results.",
-        no_value: NO_CALLS,
-    })
-    .query(rate(&BUSY_SECONDS).sum_by(NAME).per(&sum_rate(&DURATION).sum_by(NAME)), "{{fan_out}}");
-    let straggler = Draft::time_series(Text {
-        title: "Straggler share",
-        unit: "percentunit",
-        description: "Share of the time of calls that was spent after half of their items had \
-            ended. Even items give about 0 if all fit into the width, and 50 % if they are many \
-            more. Above: hedge, set an item timeout, make chunks smaller, or start the slowest \
-            items first.",
-        no_value: NO_CALLS,
-    })
-    .query(sum_rate(&STRAGGLER).sum_by(NAME).per(&sum_rate(&DURATION).sum_by(NAME)), "{{fan_out}}")
-    .bad_above(0.6, 0.8)
-    .up_to(1.0);
-    Line { height: 9, panels: vec![width, parallelism, straggler] }
-}
-
 fn delays() -> Line {
     let straggler = Draft::time_series(Text {
         title: "Straggler time",
@@ -231,9 +231,7 @@ fn delays() -> Line {
             gain at most from quicker stragglers.",
         no_value: NO_CALLS,
     })
-    .query(quantile(0.5, NAME, &STRAGGLER), "{{fan_out}} p50")
-    .query(quantile(0.95, NAME, &STRAGGLER), "{{fan_out}} p95")
-    .query(quantile(0.99, NAME, &STRAGGLER), "{{fan_out}} p99");
+    .percentiles(&STRAGGLER);
     let wake = Draft::time_series(Text {
         title: "Wake delay",
         unit: "s",
@@ -242,9 +240,7 @@ fn delays() -> Line {
             that out of the task, or run the items on tasks of their own.",
         no_value: NO_WAKES,
     })
-    .query(quantile(0.5, NAME, &WAKE_DELAY), "{{fan_out}} p50")
-    .query(quantile(0.95, NAME, &WAKE_DELAY), "{{fan_out}} p95")
-    .query(quantile(0.99, NAME, &WAKE_DELAY), "{{fan_out}} p99");
+    .percentiles(&WAKE_DELAY);
     let chunk = Draft::time_series(Text {
         title: "Chunk size",
         unit: "short",
@@ -252,8 +248,6 @@ fn delays() -> Line {
             ones make stragglers: with a high Straggler share, bound the time of a chunk.",
         no_value: NO_CHUNKS,
     })
-    .query(quantile(0.5, NAME, &CHUNK), "{{fan_out}} p50")
-    .query(quantile(0.95, NAME, &CHUNK), "{{fan_out}} p95")
-    .query(quantile(0.99, NAME, &CHUNK), "{{fan_out}} p99");
+    .percentiles(&CHUNK);
     Line { height: 9, panels: vec![straggler, wake, chunk] }
 }

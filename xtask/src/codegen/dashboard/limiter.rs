@@ -10,13 +10,15 @@ use floodway_metrics::catalogue::limiter::{
 };
 
 use super::{
-    Content, Line, Section, exporter,
+    Content, Line, Section,
     panel::{Draft, Text},
 };
 use crate::codegen::{
     grafana::Dashboard,
     promql::{bucket_increase, gauge, quantile, rate, sum_rate},
 };
+
+pub(super) const UID: &str = "floodway-limiter";
 
 /// By the component's name.
 const NAME: &[&str] = &["limiter"];
@@ -28,19 +30,18 @@ const NO_COMPLETIONS: &str = "No permit came back: check Permits for those still
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
-        uid: "floodway-limiter",
+        uid: UID,
         title: "Floodway / Limiter",
         description: "What limiters admit, queue and reject, and why.",
-        anchor: &LIMIT,
+        components: vec![&LIMIT],
+        objective: false,
+        links: Vec::new(),
         sections: vec![
-            Section { title: "At a glance", lines: vec![glance()] },
-            Section {
-                title: "Limiter",
-                lines: vec![concurrency(), flow(), ends(), durations(), distribution()],
-            },
-            Section { title: "Limit", lines: vec![limit(), mode()] },
-            Section { title: "Adaptive limit", lines: vec![latency(), evidence()] },
-            exporter::section(),
+            Section::open("At a glance", vec![glance()]),
+            Section::open("Limiter", vec![concurrency(), flow(), durations()]),
+            Section::collapsed("How operations end", vec![ends(), distribution()]),
+            Section::collapsed("Limit", vec![limit(), mode()]),
+            Section::collapsed("Adaptive limit", vec![latency(), evidence()]),
         ],
     })
 }
@@ -145,6 +146,24 @@ fn flow() -> Line {
     Line { height: 8, panels: vec![admitted, rejected, classes] }
 }
 
+fn durations() -> Line {
+    let wait = Draft::time_series(Text {
+        title: "Wait",
+        unit: "s",
+        description: "Time from asking for a permit to getting it, of admitted requests.",
+        no_value: NO_REQUESTS,
+    })
+    .percentiles(&WAIT_DURATION);
+    let hold = Draft::time_series(Text {
+        title: "Hold",
+        unit: "s",
+        description: "Time a permit was held: the time of the limited work itself.",
+        no_value: NO_COMPLETIONS,
+    })
+    .percentiles(&HOLD_DURATION);
+    Line { height: 8, panels: vec![wait, hold] }
+}
+
 fn ends() -> Line {
     let completed = Draft::time_series(Text {
         title: "Completed by outcome",
@@ -172,28 +191,6 @@ fn ends() -> Line {
     })
     .query(rate(&NESTED).sum_by(&["limiter", NESTED_RESULT.name]), "{{limiter}} {{result}}");
     Line { height: 8, panels: vec![completed, cancelled, nested] }
-}
-
-fn durations() -> Line {
-    let wait = Draft::time_series(Text {
-        title: "Wait",
-        unit: "s",
-        description: "Time from asking for a permit to getting it, of admitted requests.",
-        no_value: NO_REQUESTS,
-    })
-    .query(quantile(0.5, NAME, &WAIT_DURATION), "{{limiter}} p50")
-    .query(quantile(0.95, NAME, &WAIT_DURATION), "{{limiter}} p95")
-    .query(quantile(0.99, NAME, &WAIT_DURATION), "{{limiter}} p99");
-    let hold = Draft::time_series(Text {
-        title: "Hold",
-        unit: "s",
-        description: "Time a permit was held: the time of the limited work itself.",
-        no_value: NO_COMPLETIONS,
-    })
-    .query(quantile(0.5, NAME, &HOLD_DURATION), "{{limiter}} p50")
-    .query(quantile(0.95, NAME, &HOLD_DURATION), "{{limiter}} p95")
-    .query(quantile(0.99, NAME, &HOLD_DURATION), "{{limiter}} p99");
-    Line { height: 8, panels: vec![wait, hold] }
 }
 
 fn distribution() -> Line {

@@ -16,6 +16,8 @@ use crate::codegen::{
     promql::{count_rate, gauge, quantile, rate, sum_rate},
 };
 
+pub(super) const UID: &str = "floodway-pool";
+
 /// By the component's name.
 const NAME: &[&str] = &["pool"];
 
@@ -26,15 +28,17 @@ const NO_CONNECT: &str = "No connection was opened, or the pool lets nobody look
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
-        uid: "floodway-pool",
+        uid: UID,
         title: "Floodway / Pool",
         description: "What connection pools can give, who uses it, and who waits.",
-        anchor: &LIMIT,
+        components: vec![&LIMIT],
+        objective: false,
+        links: Vec::new(),
         sections: vec![
-            Section { title: "At a glance", lines: vec![glance()] },
-            Section { title: "Who is refused, and why", lines: vec![refusals()] },
-            Section { title: "Where the time goes", lines: vec![durations()] },
-            Section { title: "What bounds it", lines: vec![bounds(), holds()] },
+            Section::open("At a glance", vec![glance()]),
+            Section::open("Who is refused, and why", vec![refusals()]),
+            Section::open("Where the time goes", vec![durations()]),
+            Section::collapsed("What bounds it", vec![bounds(), holds()]),
         ],
     })
 }
@@ -138,9 +142,7 @@ fn durations() -> Line {
         description: "Time from asking for a connection to having it, queue and connect included.",
         no_value: NO_CONNECTION,
     })
-    .query(quantile(0.5, NAME, &WAIT_DURATION), "{{pool}} p50")
-    .query(quantile(0.95, NAME, &WAIT_DURATION), "{{pool}} p95")
-    .query(quantile(0.99, NAME, &WAIT_DURATION), "{{pool}} p99");
+    .percentiles(&WAIT_DURATION);
     let used = Draft::time_series(Text {
         title: "Use",
         unit: "s",
@@ -148,9 +150,7 @@ fn durations() -> Line {
             happens while one is held.",
         no_value: NO_RETURN,
     })
-    .query(quantile(0.5, NAME, &USE_DURATION), "{{pool}} p50")
-    .query(quantile(0.95, NAME, &USE_DURATION), "{{pool}} p95")
-    .query(quantile(0.99, NAME, &USE_DURATION), "{{pool}} p99");
+    .percentiles(&USE_DURATION);
     let connect = Draft::time_series(Text {
         title: "Connect",
         unit: "s",
@@ -158,9 +158,7 @@ fn durations() -> Line {
             opened again and again, they live for too short a time.",
         no_value: NO_CONNECT,
     })
-    .query(quantile(0.5, NAME, &CONNECT_DURATION), "{{pool}} p50")
-    .query(quantile(0.95, NAME, &CONNECT_DURATION), "{{pool}} p95")
-    .query(quantile(0.99, NAME, &CONNECT_DURATION), "{{pool}} p99");
+    .percentiles(&CONNECT_DURATION);
     Line { height: 9, panels: vec![wait, used, connect] }
 }
 
