@@ -17,7 +17,7 @@ use layout::{Line, Section};
 
 use super::{
     grafana::{Annotation, Annotations, Dashboard, Datasource, Link, Templating, TimeRange},
-    promql::{firing_alerts, gauge},
+    promql::{firing_alerts, gauge, gauge_before},
 };
 
 /// The path and content of each dashboard.
@@ -84,12 +84,15 @@ fn all_others() -> Link {
 
 /// Marks where a version runs that did not run five minutes before.
 fn deploys() -> Annotation {
+    let by = ["job", "version"];
+    let now = gauge(&BUILD_INFO).count_by(&by);
+    let before = gauge_before(&BUILD_INFO, "5m").count_by(&by);
     Annotation {
         name: "Deploys",
         datasource: Datasource::CHOSEN,
         enable: true,
         icon_color: "blue",
-        expr: gauge(&BUILD_INFO).count_by(&["job", "version"]).unless_before("5m").to_string(),
+        expr: now.unless(&before).to_string(),
         step: "60s",
         title_format: "Deploy of {{version}}",
         text_format: "{{job}} runs {{version}}",

@@ -58,6 +58,11 @@ pub(super) fn increase(metric: &Metric) -> Expr {
     Expr(format!("increase({}{}[$__range])", metric.name, selector(metric)))
 }
 
+/// The series of a gauge as they were some time ago.
+pub(super) fn gauge_before(metric: &Metric, time: &str) -> Expr {
+    Expr(format!("{} offset {time}", gauge(metric)))
+}
+
 /// The alerts that fire now, as Prometheus itself records them. They have no instance where they
 /// are about a job.
 pub(super) fn firing_alerts() -> Expr {
@@ -128,9 +133,9 @@ impl Expr {
         Self(format!("count({self}) or vector(0)"))
     }
 
-    /// What was not there some time ago.
-    pub(super) fn unless_before(&self, offset: &str) -> Self {
-        Self(format!("{self} unless {self} offset {offset}"))
+    /// Without the series that `other` has, too.
+    pub(super) fn unless(&self, other: &Self) -> Self {
+        Self(format!("{self} unless {other}"))
     }
 
     fn aggregated(&self, operator: &str, labels: &[&str]) -> Self {
