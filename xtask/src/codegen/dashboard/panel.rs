@@ -218,14 +218,14 @@ fn options(kind: Kind, instant: bool) -> Options {
                 show_legend: true,
                 calcs: vec!["lastNotNull", "max"],
             },
-            tooltip: Tooltip { mode: "multi", sort: "desc" },
+            tooltip: Tooltip { mode: "multi", sort: Some("desc") },
         },
         Kind::Heatmap => Options::Heatmap {
             // The buckets come from the query.
             calculate: false,
             y_axis: YAxis { unit: "s" },
             legend: Show { show: true },
-            tooltip: Tooltip { mode: "single", sort: "none" },
+            tooltip: Tooltip { mode: "single", sort: None },
         },
         Kind::Text { content } => Options::Text { mode: "markdown", content },
     }

@@ -153,7 +153,9 @@ pub(in crate::codegen) struct Legend {
 #[derive(Debug, Serialize)]
 pub(in crate::codegen) struct Tooltip {
     pub(in crate::codegen) mode: &'static str,
-    pub(in crate::codegen) sort: &'static str,
+    /// Of several series; a heatmap has cells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::codegen) sort: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
