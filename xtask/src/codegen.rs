@@ -4,6 +4,8 @@ mod dashboard;
 mod grafana;
 mod promql;
 mod reference;
+#[cfg(test)]
+mod selectors;
 
 use std::{fs, path::Path};
 
@@ -96,10 +98,12 @@ mod tests {
             paths,
             [
                 "docs/metrics.md",
+                "dashboards/overview.json",
                 "dashboards/limiter.json",
                 "dashboards/pool.json",
                 "dashboards/fan-out.json",
                 "dashboards/batcher.json",
+                "dashboards/exporter.json",
             ]
         );
     }

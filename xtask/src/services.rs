@@ -1,5 +1,7 @@
 //! Installing the real servers and tools that tests use.
 
+pub(crate) mod python;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -37,8 +39,13 @@ const POSTGRES_ROOT: &str = "/usr/lib/postgresql";
 ///
 /// # Errors
 ///
-/// If one is missing and cannot be installed with apt-get.
+/// If one is missing and cannot be installed with apt-get, or pip.
 pub(crate) fn install() -> Result<()> {
+    install_servers()?;
+    python::install()
+}
+
+fn install_servers() -> Result<()> {
     let missing: Vec<_> =
         SERVICES.iter().filter(|service| find(service.binary).is_none()).collect();
     if missing.is_empty() {
@@ -54,7 +61,7 @@ pub(crate) fn install() -> Result<()> {
     }
     process::run(apt_get()?.arg("update"))?;
     let packages = missing.iter().map(|service| package(service)).collect::<Result<Vec<_>>>()?;
-    process::run(apt_get()?.args(["install", "-y", "--no-install-recommends"]).args(&packages))?;
+    apt_get_install(&packages)?;
     for service in missing {
         if find(service.binary).is_none() {
             bail!("{} is still missing after apt-get installed {packages:?}", service.binary);
@@ -104,6 +111,10 @@ fn package(service: &Service) -> Result<&'static str> {
             service.binary
         ),
     }
+}
+
+fn apt_get_install(packages: &[&str]) -> Result<()> {
+    process::run(apt_get()?.args(["install", "-y", "--no-install-recommends"]).args(packages))
 }
 
 /// `apt-get`, as root and without questions.

@@ -3,33 +3,32 @@
 mod batcher;
 mod exporter;
 mod fan_out;
+mod layout;
 mod limiter;
+mod overview;
 mod panel;
 mod pool;
 #[cfg(test)]
 mod rules;
+mod variables;
 
-use floodway_metrics::Metric;
-use panel::Draft;
+use floodway_metrics::{Metric, catalogue::exporter::BUILD_INFO};
+use layout::{Line, Section};
 
 use super::{
-    grafana::{
-        Current, Dashboard, Datasource, GridPos, Item, Link, Row, Templating, TimeRange, Variable,
-    },
-    promql::name_label,
-    title,
+    grafana::{Annotation, Annotations, Dashboard, Datasource, Link, Templating, TimeRange},
+    promql::{firing_alerts, gauge, gauge_before},
 };
 
-/// Columns of Grafana's grid.
-const COLUMNS: u32 = 24;
-
 /// The path and content of each dashboard.
-pub(super) fn all() -> [(&'static str, Dashboard); 4] {
+pub(super) fn all() -> [(&'static str, Dashboard); 6] {
     [
+        ("dashboards/overview.json", overview::dashboard()),
         ("dashboards/limiter.json", limiter::dashboard()),
         ("dashboards/pool.json", pool::dashboard()),
         ("dashboards/fan-out.json", fan_out::dashboard()),
         ("dashboards/batcher.json", batcher::dashboard()),
+        ("dashboards/exporter.json", exporter::dashboard()),
     ]
 }
 
@@ -38,25 +37,18 @@ struct Content {
     uid: &'static str,
     title: &'static str,
     description: &'static str,
-    /// A metric that every component has; its series fill the variables.
-    anchor: &'static Metric,
+    /// A metric that every component has, for each kind that is shown; its series fill the
+    /// variables.
+    components: Vec<&'static Metric>,
+    /// Whether one chooses the share of requests that should be admitted.
+    objective: bool,
+    /// At the top; without any, there is one to each other dashboard.
+    links: Vec<Link>,
     sections: Vec<Section>,
 }
 
-/// A titled row and the lines of panels below it.
-struct Section {
-    title: &'static str,
-    lines: Vec<Line>,
-}
-
-/// Panels side by side, which share the width evenly.
-struct Line {
-    /// In grid rows of 30 pixels.
-    height: u32,
-    panels: Vec<Draft>,
-}
-
 fn dashboard(content: Content) -> Dashboard {
+    let links = if content.links.is_empty() { vec![all_others()] } else { content.links };
     Dashboard {
         uid: content.uid,
         title: content.title,
@@ -68,76 +60,56 @@ fn dashboard(content: Content) -> Dashboard {
         refresh: "30s",
         timezone: "browser",
         time: TimeRange { from: "now-1h", to: "now" },
-        links: vec![Link {
-            kind: "dashboards",
-            title: "Floodway",
-            tags: vec!["floodway"],
-            as_dropdown: false,
-            include_vars: true,
-            keep_time: true,
-        }],
-        templating: Templating { list: variables(content.anchor) },
-        panels: layout(content.sections),
+        links,
+        annotations: Annotations { list: vec![deploys(), alerts()] },
+        templating: Templating { list: variables::list(&content.components, content.objective) },
+        panels: layout::place(content.sections),
     }
 }
 
-/// Each variable narrows what the next one offers.
-fn variables(anchor: &Metric) -> Vec<Variable> {
-    let mut list = vec![Variable::Datasource {
-        name: "datasource",
-        label: "Data source",
-        query: "prometheus",
-    }];
-    let mut chosen: Vec<String> = Vec::new();
-    for name in ["job", "instance", name_label(anchor.component)] {
-        let selector = match chosen.as_slice() {
-            [] => String::new(),
-            matchers => format!("{{{}}}", matchers.join(", ")),
-        };
-        list.push(Variable::Query {
-            name,
-            label: title(name),
-            datasource: Datasource::CHOSEN,
-            query: format!("label_values({}{selector}, {name})", anchor.name),
-            multi: true,
-            include_all: true,
-            all_value: ".+",
-            current: Current { text: "All", value: "$__all" },
-            // When the time range changes, so that components which are gone can be chosen.
-            refresh: 2,
-            sort: 1,
-        });
-        chosen.push(format!("{name}=~\"${name}\""));
-    }
-    list
+/// The address of a dashboard, for the same time range and choices.
+fn target_of(uid: &str) -> String {
+    format!("/d/{uid}?${{__url_time_range}}&${{__all_variables}}")
 }
 
-/// Gives every row and panel its place, from the top left, and its number.
-fn layout(sections: Vec<Section>) -> Vec<Item> {
-    let mut items = Vec::new();
-    let mut ids = 1..;
-    let mut id = || ids.next().unwrap_or_default();
-    let mut y = 0;
-    for section in sections {
-        items.push(Item::Row(Row {
-            id: id(),
-            kind: "row",
-            title: section.title,
-            collapsed: false,
-            grid_pos: GridPos { x: 0, y, w: COLUMNS, h: 1 },
-            panels: [],
-        }));
-        y += 1;
-        for line in section.lines {
-            let count = u32::try_from(line.panels.len()).unwrap_or(u32::MAX);
-            assert!(COLUMNS.is_multiple_of(count), "{count} panels do not share {COLUMNS} columns");
-            let w = COLUMNS / count;
-            for (panel, x) in line.panels.into_iter().zip((0..COLUMNS).step_by(w as usize)) {
-                let grid_pos = GridPos { x, y, w, h: line.height };
-                items.push(Item::Panel(Box::new(panel.place(id(), grid_pos))));
-            }
-            y += line.height;
-        }
+fn all_others() -> Link {
+    Link::Dashboards {
+        title: "Floodway",
+        tags: vec!["floodway"],
+        as_dropdown: false,
+        include_vars: true,
+        keep_time: true,
     }
-    items
+}
+
+/// Marks where a version runs that did not run five minutes before.
+fn deploys() -> Annotation {
+    let by = ["job", "version"];
+    let now = gauge(&BUILD_INFO).count_by(&by);
+    let before = gauge_before(&BUILD_INFO, "5m").count_by(&by);
+    Annotation {
+        name: "Deploys",
+        datasource: Datasource::CHOSEN,
+        enable: true,
+        icon_color: "blue",
+        expr: now.unless(&before).to_string(),
+        step: "60s",
+        title_format: "Deploy of {{version}}",
+        text_format: "{{job}} runs {{version}}",
+        tag_keys: "job,version",
+    }
+}
+
+fn alerts() -> Annotation {
+    Annotation {
+        name: "Alerts",
+        datasource: Datasource::CHOSEN,
+        enable: true,
+        icon_color: "red",
+        expr: firing_alerts().to_string(),
+        step: "60s",
+        title_format: "{{alertname}}",
+        text_format: "{{job}} {{limiter}}{{pool}}{{fan_out}}{{batcher}}",
+        tag_keys: "alertname,severity",
+    }
 }

@@ -1,6 +1,13 @@
 //! The part of Grafana's classic dashboard schema, version 39, that our dashboards use.
 
+mod panel;
+
 use serde::Serialize;
+
+pub(super) use panel::{
+    Color, Custom, DataLink, FieldConfig, FieldDefaults, Legend, Options, Panel, Reduce, Show,
+    Stacking, Step, Target, Thresholds, ThresholdsStyle, Tooltip, YAxis,
+};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,6 +23,7 @@ pub(super) struct Dashboard {
     pub(super) timezone: &'static str,
     pub(super) time: TimeRange,
     pub(super) links: Vec<Link>,
+    pub(super) annotations: Annotations,
     pub(super) templating: Templating,
     pub(super) panels: Vec<Item>,
 }
@@ -26,17 +34,41 @@ pub(super) struct TimeRange {
     pub(super) to: &'static str,
 }
 
-/// Links to all dashboards with a tag.
+/// A link at the top of a dashboard.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub(super) enum Link {
+    /// To all dashboards with a tag.
+    #[serde(rename_all = "camelCase")]
+    Dashboards {
+        title: &'static str,
+        tags: Vec<&'static str>,
+        as_dropdown: bool,
+        include_vars: bool,
+        keep_time: bool,
+    },
+    /// To one place.
+    Link { title: &'static str, tooltip: &'static str, icon: &'static str, url: String },
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Annotations {
+    pub(super) list: Vec<Annotation>,
+}
+
+/// A query whose results are marks in time on every panel.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Link {
-    #[serde(rename = "type")]
-    pub(super) kind: &'static str,
-    pub(super) title: &'static str,
-    pub(super) tags: Vec<&'static str>,
-    pub(super) as_dropdown: bool,
-    pub(super) include_vars: bool,
-    pub(super) keep_time: bool,
+pub(super) struct Annotation {
+    pub(super) name: &'static str,
+    pub(super) datasource: Datasource,
+    pub(super) enable: bool,
+    pub(super) icon_color: &'static str,
+    pub(super) expr: String,
+    pub(super) step: &'static str,
+    pub(super) title_format: &'static str,
+    pub(super) text_format: &'static str,
+    pub(super) tag_keys: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,6 +98,25 @@ pub(super) enum Variable {
         refresh: u32,
         sort: u32,
     },
+    #[serde(rename_all = "camelCase")]
+    Custom {
+        name: &'static str,
+        label: &'static str,
+        /// The values, separated by commas.
+        query: String,
+        options: Vec<Choice>,
+        multi: bool,
+        include_all: bool,
+        current: Current,
+    },
+}
+
+/// A value of a variable that may be chosen.
+#[derive(Debug, Serialize)]
+pub(super) struct Choice {
+    pub(super) selected: bool,
+    pub(super) text: &'static str,
+    pub(super) value: &'static str,
 }
 
 /// What a variable selects until somebody chooses.
@@ -103,23 +154,8 @@ pub(super) struct Row {
     pub(super) title: &'static str,
     pub(super) collapsed: bool,
     pub(super) grid_pos: GridPos,
-    /// Only a collapsed row holds its panels.
-    pub(super) panels: [(); 0],
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Panel {
-    pub(super) id: u32,
-    #[serde(rename = "type")]
-    pub(super) kind: &'static str,
-    pub(super) title: &'static str,
-    pub(super) description: &'static str,
-    pub(super) datasource: Datasource,
-    pub(super) grid_pos: GridPos,
-    pub(super) targets: Vec<Target>,
-    pub(super) field_config: FieldConfig,
-    pub(super) options: Options,
+    /// The panels of a collapsed row; those of an open one follow it in the dashboard's list.
+    pub(super) panels: Vec<Panel>,
 }
 
 /// Place and size, in the 24 columns and the rows of the grid.
@@ -129,134 +165,4 @@ pub(super) struct GridPos {
     pub(super) y: u32,
     pub(super) w: u32,
     pub(super) h: u32,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Target {
-    pub(super) ref_id: String,
-    pub(super) datasource: Datasource,
-    pub(super) expr: String,
-    pub(super) legend_format: String,
-    pub(super) format: &'static str,
-    pub(super) instant: bool,
-    pub(super) range: bool,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct FieldConfig {
-    pub(super) defaults: FieldDefaults,
-    pub(super) overrides: [(); 0],
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct FieldDefaults {
-    pub(super) unit: &'static str,
-    /// Shown where there is no data; says what to check.
-    pub(super) no_value: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) min: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) max: Option<f64>,
-    pub(super) color: Color,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) thresholds: Option<Thresholds>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) custom: Option<Custom>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Color {
-    pub(super) mode: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Thresholds {
-    pub(super) mode: &'static str,
-    pub(super) steps: Vec<Step>,
-}
-
-/// A colour from a value on; `None` is from minus infinity.
-#[derive(Debug, Serialize)]
-pub(super) struct Step {
-    pub(super) color: &'static str,
-    pub(super) value: Option<f64>,
-}
-
-/// How a time series is drawn.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Custom {
-    pub(super) line_width: u32,
-    pub(super) fill_opacity: u32,
-    pub(super) show_points: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) stacking: Option<Stacking>,
-    pub(super) thresholds_style: ThresholdsStyle,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Stacking {
-    pub(super) mode: &'static str,
-    pub(super) group: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct ThresholdsStyle {
-    pub(super) mode: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(super) enum Options {
-    #[serde(rename_all = "camelCase")]
-    Stat {
-        color_mode: &'static str,
-        graph_mode: &'static str,
-        text_mode: &'static str,
-        reduce_options: Reduce,
-    },
-    TimeSeries {
-        legend: Legend,
-        tooltip: Tooltip,
-    },
-    #[serde(rename_all = "camelCase")]
-    Heatmap {
-        calculate: bool,
-        y_axis: YAxis,
-        legend: Show,
-        tooltip: Tooltip,
-    },
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Reduce {
-    pub(super) calcs: Vec<&'static str>,
-    pub(super) values: bool,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Legend {
-    pub(super) display_mode: &'static str,
-    pub(super) placement: &'static str,
-    pub(super) show_legend: bool,
-    pub(super) calcs: Vec<&'static str>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Tooltip {
-    pub(super) mode: &'static str,
-    pub(super) sort: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct YAxis {
-    pub(super) unit: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Show {
-    pub(super) show: bool,
 }

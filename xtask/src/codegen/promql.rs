@@ -52,6 +52,24 @@ pub(super) fn count_rate(metric: &Metric) -> Expr {
     rate_of(metric, "_count")
 }
 
+/// How much a counter has grown in the time range of the dashboard.
+pub(super) fn increase(metric: &Metric) -> Expr {
+    assert!(matches!(metric.kind, Kind::Counter), "{} is not a counter", metric.name);
+    Expr(format!("increase({}{}[$__range])", metric.name, selector(metric)))
+}
+
+/// The series of a gauge as they were some time ago.
+pub(super) fn gauge_before(metric: &Metric, time: &str) -> Expr {
+    Expr(format!("{} offset {time}", gauge(metric)))
+}
+
+/// The alerts that fire now, as Prometheus itself records them. They have no instance where they
+/// are about a job.
+pub(super) fn firing_alerts() -> Expr {
+    let matchers = "alertstate=\"firing\", alertname=~\"Floodway.*\", job=~\"$job\"";
+    Expr(format!("ALERTS{{{matchers}}}"))
+}
+
 /// The `q` quantile of a histogram for each value of the labels, in the histogram's unit.
 pub(super) fn quantile(q: f64, by: &[&str], metric: &Metric) -> Expr {
     let buckets = bucket_function("rate", metric);
@@ -110,6 +128,16 @@ impl Expr {
         self.aggregated("count", labels)
     }
 
+    /// How many series there are, 0 if none.
+    pub(super) fn number(&self) -> Self {
+        Self(format!("count({self}) or vector(0)"))
+    }
+
+    /// Without the series that `other` has, too.
+    pub(super) fn unless(&self, other: &Self) -> Self {
+        Self(format!("{self} unless {other}"))
+    }
+
     fn aggregated(&self, operator: &str, labels: &[&str]) -> Self {
         Self(format!("{operator} by ({}) ({self})", labels.join(", ")))
     }
@@ -131,6 +159,12 @@ impl Expr {
     /// 1 minus this, for the share of the others.
     pub(super) fn complement(&self) -> Self {
         Self(format!("1 - {self}"))
+    }
+
+    /// What is left of the errors that an objective allows, if this is the share of errors: 1 is
+    /// all, 0 none.
+    pub(super) fn budget_left(&self) -> Self {
+        Self(format!("1 - ({self}) / (1 - $slo)"))
     }
 
     /// Leaves out what is no number, such as the quantile of no observations.

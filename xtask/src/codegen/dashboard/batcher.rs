@@ -17,12 +17,14 @@ use crate::codegen::{
     promql::{Expr, gauge, quantile, rate, rate_where, sum_rate},
 };
 
+pub(super) const UID: &str = "floodway-batcher";
+
 /// By the component's name.
 const NAME: &[&str] = &["batcher"];
 
 /// Outcomes of items that went wrong. The others are success, what a caller no longer wanted, or
 /// the answer to another item.
-const WRONG: &[&str] = &["item_error", "batch_error", "rejected", "expired"];
+pub(super) const WRONG: &[&str] = &["item_error", "batch_error", "rejected", "expired"];
 
 const NO_BATCHER: &str = "No batcher matches: check the variables above and the scrape.";
 const NO_ITEMS: &str = "No item ended: check that calls pass the batcher, and Batches in flight \
@@ -35,23 +37,26 @@ const NO_WAITS: &str = "No wait was measured: nothing went, or the batcher measu
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
-        uid: "floodway-batcher",
+        uid: UID,
         title: "Floodway / Batcher",
         description: "What batchers save, what they refuse, where the time of their items goes, \
             and what decides the size of a batch.",
-        anchor: &TARGET,
+        components: vec![&TARGET],
+        objective: false,
+        links: Vec::new(),
         sections: vec![
-            Section { title: "At a glance", lines: vec![glance()] },
-            Section { title: "Health", lines: vec![batches(), ends()] },
-            Section { title: "Refused", lines: vec![refused()] },
-            Section { title: "Where the time goes", lines: vec![durations(), costs()] },
-            Section { title: "What decides the size", lines: vec![bounds(), model()] },
+            Section::open("At a glance", vec![glance()]),
+            Section::open("Health", vec![batches(), ends()]),
+            Section::open("Refused", vec![refused()]),
+            Section::open("Where the time goes", vec![durations()]),
+            Section::collapsed("What it saves", vec![costs()]),
+            Section::collapsed("What decides the size", vec![bounds(), model()]),
         ],
     })
 }
 
 /// The share of fixed cost in the time of batches; `by` aggregates each rate.
-fn overhead_share(by: impl Fn(Expr) -> Expr) -> Expr {
+pub(super) fn overhead_share(by: impl Fn(Expr) -> Expr) -> Expr {
     let overhead = by(rate(&OVERHEAD));
     overhead.per(&overhead.plus(&by(rate(&WORK))))
 }
@@ -69,7 +74,8 @@ fn glance() -> Line {
         unit: "percentunit",
         description: "Share of items that were answered well, of those that were or went wrong. \
             Cancelled items, which nobody wants any more, and deduplicated ones, which share the \
-            answer to another, do not count. Below 99 %: find the outcome in Items by outcome.",
+            answer to another, do not count. Good: 99.9 % and more. Below 99 %: find the outcome \
+            in Items by outcome.",
         no_value: NO_ITEMS,
     })
     .query(wrong.per(&ok.plus(&wrong)).complement(), "ok")
@@ -77,8 +83,9 @@ fn glance() -> Line {
     let overhead = Draft::stat(Text {
         title: "Overhead share",
         unit: "percentunit",
-        description: "Share of the time of batches that they would have cost without any item. See \
-            the panel of that name below.",
+        description: "Share of the time of batches that they would have cost without any item. \
+            Good: below 30 %, or anything while nothing queues. See the panel of that name \
+            below.",
         no_value: NO_COSTS,
     })
     .query(overhead_share(|rate| rate.sum()), "overhead")
@@ -87,8 +94,8 @@ fn glance() -> Line {
         title: "Worst queue fill",
         unit: "percentunit",
         description: "Items that wait, of the callers that may, of the batcher and instance with \
-            the fullest queue. At 100 % who comes waits for room, or is refused if so configured; \
-            below that where callers share items.",
+            the fullest queue. Good: below 70 %. At 100 % who comes waits for room, or is \
+            refused if so configured; below that where callers share items: see Queue fill.",
         no_value: NO_BATCHER,
     })
     .query(queue_fill().max(), "filled")
@@ -96,8 +103,9 @@ fn glance() -> Line {
     let wait = Draft::stat(Text {
         title: "Wait p99",
         unit: "s",
-        description: "Time from the arrival of an item to the dispatch of its batch that 99 of 100 \
-            stay below.",
+        description: "Time from the arrival of an item to the dispatch of its batch that 99 of \
+            100 stay below. Good: about the linger, or the time of one batch. Above: all slots \
+            are busy, see Batches in flight.",
         no_value: NO_WAITS,
     })
     .query(quantile(0.99, &[], &WAIT_DURATION).numbers(), "p99")
@@ -110,9 +118,9 @@ fn batches() -> Line {
         title: "Overhead share",
         unit: "percentunit",
         description: "Share of the time of batches that they would have cost without any item. \
-            High while Queue fill is low costs nobody anything: there is too little load for \
-            larger batches. High while items queue: let batches be larger; Size and its bounds \
-            says what keeps them small.",
+            Good: below 30 %. High while Queue fill is low costs nobody anything: there is too \
+            little load for larger batches. High while items queue: let batches be larger; Size \
+            and its bounds says what keeps them small.",
         no_value: NO_COSTS,
     })
     .query(overhead_share(|rate| rate.sum_by(NAME)), "{{batcher}}")
@@ -122,9 +130,10 @@ fn batches() -> Line {
         title: "Size and its bounds",
         unit: "short",
         description: "Items that a batch may have, that it has on average, and that each bound \
-            would allow on its own; one that allows any number is at the configured maximum. Mean \
-            near the target: the lowest bound decides. Mean far below: batches go before they are \
-            full, Flushes by trigger says why.",
+            would allow on its own; one that allows any number is at the configured maximum. \
+            Good: the mean follows the load, up to the target. Mean near the target: the lowest \
+            bound decides. Mean far below while items queue: batches go before they are full, \
+            Flushes by trigger says why.",
         no_value: NO_BATCHER,
     })
     .query(gauge(&TARGET).avg_by(NAME), "{{batcher}} target")
@@ -137,7 +146,7 @@ fn batches() -> Line {
         title: "Flushes by trigger",
         unit: "ops",
         description: "Batches per second that left the queue, by why they went when they did. \
-            Mostly idle: little load, nothing waits. Mostly linger: items wait for company that \
+            Good: idle at little load, size at much. Mostly linger: items wait for company that \
             does not come, shorten it. Mostly size or weight: batches are full, raise that bound \
             if items queue. Mostly objective: the latency objective leaves no time for more.",
         no_value: NO_BATCHER,
@@ -150,10 +159,10 @@ fn ends() -> Line {
     let items = Draft::time_series(Text {
         title: "Items by outcome",
         unit: "cps",
-        description: "Items per second that have their outcome, one each. Item errors are answers \
-            to single items; batch errors take every item of the batch with them, see Batches by \
-            outcome. Rejected and expired: see Rejected by reason. Deduplicated items are calls \
-            that the downstream was spared.",
+        description: "Items per second that have their outcome, one each. Good: ok. Item errors \
+            are answers to single items; batch errors take every item of the batch with them, \
+            see Batches by outcome. Rejected and expired: see Rejected by reason. Deduplicated \
+            items are calls that the downstream was spared.",
         no_value: NO_BATCHER,
     })
     .query(rate(&ITEMS).sum_by(&["batcher", ITEM_OUTCOME.name]), "{{batcher}} {{outcome}}");
@@ -161,22 +170,21 @@ fn ends() -> Line {
         title: "Batches by outcome",
         unit: "ops",
         description: "Batches per second that ended, with the parts of those that were split and \
-            further attempts. Mismatched: more or fewer answers than items, a mistake in the \
-            function that runs a batch, as is panicked. Aborted: dropped before the answer. \
-            Errors: the downstream fails; with splits, a single item may be to blame.",
+            further attempts. Good: ok. Mismatched: more or fewer answers than items, a mistake \
+            in the function that runs a batch, as is panicked. Aborted: dropped before the \
+            answer. Errors: the downstream fails; with splits, a single item may be to blame.",
         no_value: NO_BATCHER,
     })
     .query(rate(&BATCHES).sum_by(&["batcher", BATCH_OUTCOME.name]), "{{batcher}} {{outcome}}");
     let size = Draft::time_series(Text {
         title: "Batch size",
         unit: "short",
-        description: "Items of a batch as it left the queue. p50 at 1: batching hardly happens. \
-            Far apart p50 and p99: items arrive in bursts.",
+        description: "Items of a batch as it left the queue. Good: grows with the load. p50 at 1 \
+            under load: batching hardly happens, see Flushes by trigger. Far apart p50 and p99: \
+            items arrive in bursts.",
         no_value: NO_BATCHES,
     })
-    .query(quantile(0.5, NAME, &BATCH_ITEMS), "{{batcher}} p50")
-    .query(quantile(0.95, NAME, &BATCH_ITEMS), "{{batcher}} p95")
-    .query(quantile(0.99, NAME, &BATCH_ITEMS), "{{batcher}} p99");
+    .percentiles(&BATCH_ITEMS);
     Line { height: 9, panels: vec![items, batches, size] }
 }
 
@@ -184,10 +192,11 @@ fn refused() -> Line {
     let rejected = Draft::time_series(Text {
         title: "Rejected by reason",
         unit: "cps",
-        description: "Items per second that were refused before they were sent. Queue full: the \
-            downstream is slower than the callers, slow them down. Weight: an item is heavier than \
-            a batch may be. Expired: its deadline passed while it waited. Limiter: no permit for \
-            the batch, see the limiter's dashboard. Closed: a caller outlives the batcher.",
+        description: "Items per second that were refused before they were sent. Good: none. \
+            Queue full: the downstream is slower than the callers, slow them down. Weight: an \
+            item is heavier than a batch may be. Expired: its deadline passed while it waited. \
+            Limiter: no permit for the batch, see the limiter's dashboard. Closed: a caller \
+            outlives the batcher.",
         no_value: NO_BATCHER,
     })
     .query(rate(&REJECTED).sum_by(&["batcher", REASON.name]), "{{batcher}} {{reason}}");
@@ -195,9 +204,10 @@ fn refused() -> Line {
         title: "Queue fill",
         unit: "percentunit",
         description: "Items that wait, of the callers that may, on the instance with the fullest \
-            queue. Steadily high: all slots are busy, so allow more batches in flight if the \
-            downstream bears them, or larger ones. At 100 % who comes waits for room, or is refused \
-            if so configured; below that where callers share items.",
+            queue. Good: below 70 %, with spikes. Steadily high: all slots are busy, so allow \
+            more batches in flight if the downstream bears them, or larger ones. At 100 % who \
+            comes waits for room, or is refused if so configured; below that where callers share \
+            items.",
         no_value: NO_BATCHER,
     })
     .query(queue_fill().max_by(NAME), "{{batcher}}")
@@ -207,8 +217,8 @@ fn refused() -> Line {
         title: "Splits and retries",
         unit: "ops",
         description: "Batches per second that failed as a whole and were split, and that were \
-            tried again. Steady splits: some items spoil the batch of others, check them before \
-            they are sent. Many retries load a downstream that already fails.",
+            tried again. Good: none. Steady splits: some items spoil the batch of others, check \
+            them before they are sent. Many retries load a downstream that already fails.",
         no_value: NO_BATCHER,
     })
     .query(rate(&SPLITS).sum_by(NAME), "{{batcher}} splits")
@@ -220,30 +230,28 @@ fn durations() -> Line {
     let wait = Draft::time_series(Text {
         title: "Wait",
         unit: "s",
-        description: "Time from the arrival of an item to the dispatch of its batch. Below the \
-            linger it is the wait for company, and shortens with it; above, the wait for a free \
-            slot, and grows with Queue fill.",
+        description: "Time from the arrival of an item to the dispatch of its batch. Good: \
+            shorter than Execute. Below the linger it is the wait for company, and shortens with \
+            it; above, the wait for a free slot, and grows with Queue fill.",
         no_value: NO_WAITS,
     })
-    .query(quantile(0.5, NAME, &WAIT_DURATION), "{{batcher}} p50")
-    .query(quantile(0.95, NAME, &WAIT_DURATION), "{{batcher}} p95")
-    .query(quantile(0.99, NAME, &WAIT_DURATION), "{{batcher}} p99");
+    .percentiles(&WAIT_DURATION);
     let execute = Draft::time_series(Text {
         title: "Execute",
         unit: "s",
-        description: "Time from the permit of a batch to its answer. If it grows with Batch size \
-            alone, set a latency objective; if it grows without, look at the downstream.",
+        description: "Time from the permit of a batch to its answer. Good: grows with Batch size \
+            alone; if that is too long for callers, set a latency objective. If it grows \
+            without, look at the downstream.",
         no_value: NO_ENDS,
     })
-    .query(quantile(0.5, NAME, &EXECUTE_DURATION), "{{batcher}} p50")
-    .query(quantile(0.95, NAME, &EXECUTE_DURATION), "{{batcher}} p95")
-    .query(quantile(0.99, NAME, &EXECUTE_DURATION), "{{batcher}} p99");
+    .percentiles(&EXECUTE_DURATION);
     let cost = Draft::time_series(Text {
         title: "Cost per item",
         unit: "s",
-        description: "Time of batches per item, failures and further attempts included, above what \
-            an item costs in a batch of any size (0 while unknown). The gap is what larger batches \
-            can still save; without one, only a quicker downstream helps.",
+        description: "Time of batches per item, failures and further attempts included, above \
+            what an item costs in a batch of any size (0 while unknown). Good: close to that \
+            floor under load. The gap is what larger batches can still save; without one, only a \
+            quicker downstream helps.",
         no_value: NO_ENDS,
     })
     .query(
@@ -258,9 +266,10 @@ fn costs() -> Line {
     let fixed = Draft::time_series(Text {
         title: "Fixed cost",
         unit: "s",
-        description: "What a batch costs whatever its size, as estimated; 0 while unknown. It is \
-            what batching saves on every item but the first: many times the floor of Cost per item \
-            makes large batches worth it, a small part of it makes batching pointless.",
+        description: "What a batch costs whatever its size, as estimated; 0 while unknown. Good: \
+            constant. It is what batching saves on every item but the first: many times the \
+            floor of Cost per item makes large batches worth it, a small part of it makes \
+            batching pointless.",
         no_value: NO_BATCHER,
     })
     .query(gauge(&FIXED_COST).avg_by(NAME), "{{batcher}}");
@@ -268,8 +277,8 @@ fn costs() -> Line {
         title: "Overhead avoided per second",
         unit: "s",
         description: "Time of the downstream that batching saves in each second, against batches \
-            of one, and that it still spends on fixed cost. Little avoided: the batcher earns its \
-            keep only where calls themselves are scarce.",
+            of one, and that it still spends on fixed cost. Good: more avoided than paid. Little \
+            avoided: the batcher earns its keep only where calls themselves are scarce.",
         no_value: NO_COSTS,
     })
     .query(rate(&OVERHEAD_AVOIDED).sum_by(NAME), "{{batcher}} avoided")
@@ -281,20 +290,21 @@ fn bounds() -> Line {
     let binding = Draft::time_series(Text {
         title: "Binding bound",
         unit: "short",
-        description: "Instances by what keeps their batches from being larger. Overhead: large \
-            enough. Objective, weight, max: set by you, raise it if items queue. Load: larger \
-            would only wait longer. Unprofitable: batching saves nothing here. Observed: larger \
-            ones took longer per item. Warm up: too little was measured yet.",
+        description: "Instances by what keeps their batches from being larger. Good: overhead, \
+            which is large enough. Objective, weight, max: set by you, raise it if items queue. \
+            Load: larger would only wait longer. Unprofitable: batching saves nothing here. \
+            Observed: larger ones took longer per item. Warm up: too little was measured yet.",
         no_value: NO_BATCHER,
     })
     .query(gauge(&BINDING_BOUND_INFO).sum_by(&["batcher", BOUND.name]), "{{batcher}} {{bound}}");
     let in_flight = Draft::time_series(Text {
         title: "Batches in flight",
         unit: "short",
-        description: "Batches that run at the moment of the scrape, below the most that may. At \
-            the limit with a queue: raise it if Execute stays, or let batches be larger. Far \
-            below the limit with a queue: the limiter behind it holds them back, or fewer at a time \
-            are quicker for callers who come back.",
+        description: "Batches that run at the moment of the scrape, below the most that may. \
+            Good: below the limit, or at it with an empty queue. At the limit with a queue: \
+            raise it if Execute stays, or let batches be larger. Far below the limit with a \
+            queue: the limiter behind it holds them back, or fewer at a time are quicker for \
+            callers who come back.",
         no_value: NO_BATCHER,
     })
     .query(gauge(&IN_FLIGHT).sum_by(NAME), "{{batcher}} in flight")
@@ -303,8 +313,8 @@ fn bounds() -> Line {
         title: "Most weight",
         unit: "short",
         description: "The most that a batch may weigh on the instance that allows least, in the \
-            unit that you weigh in; 0 if weight bounds nothing. Below what was configured: the \
-            downstream refused such a batch as too large, so configure what it takes.",
+            unit that you weigh in; 0 if weight bounds nothing. Good: what you configured. Below \
+            that: the downstream refused such a batch as too large, so configure what it takes.",
         no_value: NO_BATCHER,
     })
     .query(gauge(&MAX_WEIGHT).min_by(NAME), "{{batcher}}");
@@ -316,10 +326,10 @@ fn model() -> Line {
         title: "Residual",
         unit: "percentunit",
         description: "How far the time of a batch is from what the fixed cost and the cost per \
-            item say, on the worst instance, as the mean absolute logarithm of their quotient: 0.3 \
-            is typically a third off, and it is at most 1. High: something else than the number of \
-            items decides, such as their size or the load of others; trust the costs less, and bound \
-            the size yourself.",
+            item say, on the worst instance, as the mean absolute logarithm of their quotient: \
+            0.3 is typically a third off, and it is at most 1. Good: below 0.4. High: something \
+            else than the number of items decides, such as their size or the load of others; \
+            trust the costs less, and bound the size yourself.",
         no_value: NO_BATCHER,
     })
     .query(gauge(&MODEL_RESIDUAL).max_by(NAME), "{{batcher}}")
@@ -327,8 +337,9 @@ fn model() -> Line {
     let pairs = Draft::time_series(Text {
         title: "Pairs",
         unit: "short",
-        description: "Pairs of a probe and a regular batch that the costs rest on, on the instance \
-            with the fewest. Stays at 0: probing is off, or there is too little load to probe.",
+        description: "Pairs of a probe and a regular batch that the costs rest on, on the \
+            instance with the fewest. Good: grows to some tens and stays. Stays at 0: probing is \
+            off, or there is too little load to probe.",
         no_value: NO_BATCHER,
     })
     .query(gauge(&MODEL_PAIRS).min_by(NAME), "{{batcher}}");
@@ -336,8 +347,9 @@ fn model() -> Line {
         title: "Changes of the target",
         unit: "opm",
         description: "Moves of the target per minute, and how often the costs were given up \
-            because they had changed. Both directions fast and for long: the size follows noise, \
-            fix it. Steady resets: the downstream is now quick, now slow.",
+            because they had changed. Good: a few moves, no resets. Both directions fast and for \
+            long: the size follows noise, fix it. Steady resets: the downstream is now quick, \
+            now slow.",
         no_value: NO_BATCHER,
     })
     .query(

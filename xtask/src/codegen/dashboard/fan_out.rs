@@ -15,11 +15,13 @@ use crate::codegen::{
     promql::{gauge, quantile, rate, rate_where, sum_rate},
 };
 
+pub(super) const UID: &str = "floodway-fan-out";
+
 /// By the component's name.
 const NAME: &[&str] = &["fan_out"];
 
 /// Outcomes of items that went wrong. The others are success, or what a call was spared.
-const WRONG: &[&str] = &["failed", "timed_out", "panicked", "rejected"];
+pub(super) const WRONG: &[&str] = &["failed", "timed_out", "panicked", "rejected"];
 
 const NO_FAN_OUT: &str = "No fan-out matches: check the variables above, the scrape, and that the \
     fan-out has a name.";
@@ -30,15 +32,19 @@ const NO_CHUNKS: &str = "No items ran in chunks: the fan-out runs each by itself
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
-        uid: "floodway-fan-out",
+        uid: UID,
         title: "Floodway / Fan-out",
         description: "What fan-outs do with their items, how wide they run, and what holds them up.",
-        anchor: &RUNNING_CALLS,
+        components: vec![&RUNNING_CALLS],
+        objective: false,
+        links: Vec::new(),
         sections: vec![
-            Section { title: "At a glance", lines: vec![glance()] },
-            Section { title: "Calls", lines: vec![calls()] },
-            Section { title: "Items", lines: vec![items(), attempts()] },
-            Section { title: "Where the time goes", lines: vec![shape(), delays()] },
+            Section::open("At a glance", vec![glance()]),
+            Section::open("Calls", vec![calls()]),
+            Section::open("Items", vec![items()]),
+            Section::open("Where the time goes", vec![shape()]),
+            Section::collapsed("Attempts", vec![attempts()]),
+            Section::collapsed("Stragglers, wakes and chunks", vec![delays()]),
         ],
     })
 }
@@ -49,9 +55,9 @@ fn glance() -> Line {
     let success = Draft::stat(Text {
         title: "Item success",
         unit: "percentunit",
-        description: "Share of items that succeeded, of those that did or went wrong. Items that a \
-            call was spared, cancelled or never started, do not count. Below 95 %: find the \
-            outcome in Items by outcome.",
+        description: "Share of items that succeeded, of those that did or went wrong. Items that \
+            a call was spared, cancelled or never started, do not count. Good: 99 % and more. \
+            Below 95 %: find the outcome in Items by outcome.",
         no_value: NO_ITEMS,
     })
     .query(wrong.per(&ok.plus(&wrong)).complement(), "ok")
@@ -59,8 +65,8 @@ fn glance() -> Line {
     let calls = Draft::stat(Text {
         title: "Calls",
         unit: "reqps",
-        description: "Calls that ended per second, over all selected fan-outs. Zero while Running \
-            calls is not: they hang, set a deadline.",
+        description: "Calls that ended per second, over all selected fan-outs. Good: follows \
+            your traffic. Zero while Running calls is not: they hang, set a deadline.",
         no_value: NO_FAN_OUT,
     })
     .query(rate(&CALLS).sum(), "calls");
@@ -68,8 +74,8 @@ fn glance() -> Line {
         title: "Straggler share",
         unit: "percentunit",
         description: "Share of the time of calls that was spent after half of their items had \
-            ended. High: a few items decide how long a call takes; see the panel of that name \
-            below.",
+            ended. Good: up to 50 %. High: a few items decide how long a call takes; see the \
+            panel of that name below.",
         no_value: NO_CALLS,
     })
     .query(sum_rate(&STRAGGLER).sum().per(&sum_rate(&DURATION).sum()), "stragglers")
@@ -78,7 +84,8 @@ fn glance() -> Line {
         title: "Wake delay p99",
         unit: "s",
         description: "Time from the wake of an item to its next poll that 99 of 100 stay below. \
-            Above some milliseconds, whatever drives the items is busy with something else.",
+            Good: below some milliseconds. Above, whatever drives the items is busy with \
+            something else: run them on tasks of their own.",
         no_value: NO_WAKES,
     })
     .query(quantile(0.99, &[], &WAKE_DELAY).numbers(), "p99")
@@ -90,32 +97,31 @@ fn calls() -> Line {
     let outcomes = Draft::time_series(Text {
         title: "Calls by outcome",
         unit: "reqps",
-        description: "Calls that ended per second. Partial calls had items that went wrong and were \
-            tolerated; error is a policy, a deadline or a source that stopped the call; cancelled, \
-            that its caller went away. Errors with few failed items: the policy is too strict, or \
-            the deadline too short.",
+        description: "Calls that ended per second. Good: ok. Partial calls had items that went \
+            wrong and were tolerated; error is a policy, a deadline or a source that stopped the \
+            call; cancelled, that its caller went away. Errors with few failed items: the policy \
+            is too strict, or the deadline too short.",
         no_value: NO_FAN_OUT,
     })
     .query(rate(&CALLS).sum_by(&["fan_out", CALL_OUTCOME.name]), "{{fan_out}} {{outcome}}");
     let running = Draft::time_series(Text {
         title: "Running calls",
         unit: "short",
-        description: "Calls that have begun and not ended at the moment of the scrape. All share \
-            what their items depend on: if it grows, limit the callers or share one limiter among \
-            the calls.",
+        description: "Calls that have begun and not ended at the moment of the scrape. Good: as \
+            steady as your traffic. All share what their items depend on: if it grows, limit the \
+            callers or share one limiter among the calls.",
         no_value: NO_FAN_OUT,
     })
     .query(gauge(&RUNNING_CALLS).sum_by(NAME), "{{fan_out}}");
     let duration = Draft::time_series(Text {
         title: "Duration",
         unit: "s",
-        description: "Time from the beginning of a call to its end. Longer with unchanged Item \
-            duration: more items per call or less width. Longer with it: look at the dependency.",
+        description: "Time from the beginning of a call to its end. Good: well below the \
+            deadline of a call. Longer with unchanged Item duration: more items per call or less \
+            width. Longer with it: look at the dependency.",
         no_value: NO_CALLS,
     })
-    .query(quantile(0.5, NAME, &DURATION), "{{fan_out}} p50")
-    .query(quantile(0.95, NAME, &DURATION), "{{fan_out}} p95")
-    .query(quantile(0.99, NAME, &DURATION), "{{fan_out}} p99");
+    .percentiles(&DURATION);
     Line { height: 9, panels: vec![outcomes, running, duration] }
 }
 
@@ -123,10 +129,10 @@ fn items() -> Line {
     let outcomes = Draft::time_series(Text {
         title: "Items by outcome",
         unit: "cps",
-        description: "Items per second that have their outcome, one each. Timed out: the item's \
-            timeout against Item duration. Rejected: a limiter that the items pass refused them, \
-            see its dashboard. Not started: the call was stopped before their turn. Panicked: a \
-            mistake in the code of the item.",
+        description: "Items per second that have their outcome, one each. Good: ok. Timed out: \
+            the item's timeout against Item duration. Rejected: a limiter that the items pass \
+            refused them, see its dashboard. Not started: the call was stopped before their \
+            turn. Panicked: a mistake in the code of the item.",
         no_value: NO_FAN_OUT,
     })
     .query(
@@ -136,9 +142,9 @@ fn items() -> Line {
     let in_flight = Draft::time_series(Text {
         title: "In flight",
         unit: "short",
-        description: "Items that run, at the moment of the scrape and on average between scrapes, \
-            over all calls. The average counts an item when it ends. In flight without an average: \
-            items hang, give them a timeout.",
+        description: "Items that run, at the moment of the scrape and on average between \
+            scrapes, over all calls. Good: both alike. The average counts an item when it ends: \
+            in flight without an average, items hang, give them a timeout.",
         no_value: NO_FAN_OUT,
     })
     .query(gauge(&IN_FLIGHT_ITEMS).sum_by(NAME), "{{fan_out}} in flight")
@@ -146,65 +152,32 @@ fn items() -> Line {
     let duration = Draft::time_series(Text {
         title: "Item duration",
         unit: "s",
-        description: "Time an item ran; those of a chunk count with the chunk's mean. If it grows \
-            with the width, the dependency is saturated: lower the concurrency or let a limiter \
-            find it. Far apart p50 and p99 make stragglers: hedge, or set a timeout.",
+        description: "Time an item ran; those of a chunk count with the chunk's mean. Good: the \
+            same at any width. If it grows with the width, the dependency is saturated: lower \
+            the concurrency or let a limiter find it. Far apart p50 and p99 make stragglers: \
+            hedge, or set a timeout.",
         no_value: NO_ITEMS,
     })
-    .query(quantile(0.5, NAME, &ITEM_DURATION), "{{fan_out}} p50")
-    .query(quantile(0.95, NAME, &ITEM_DURATION), "{{fan_out}} p95")
-    .query(quantile(0.99, NAME, &ITEM_DURATION), "{{fan_out}} p99");
+    .percentiles(&ITEM_DURATION);
     Line { height: 9, panels: vec![outcomes, in_flight, duration] }
-}
-
-fn attempts() -> Line {
-    let started = Draft::time_series(Text {
-        title: "Items started",
-        unit: "cps",
-        description: "Items per second that began to run, and that have their outcome. More \
-            outcomes than starts for long: calls give up on items that they never start, so they \
-            are stopped early or have too many items for their deadline.",
-        no_value: NO_FAN_OUT,
-    })
-    .query(rate(&ITEMS_STARTED).sum_by(NAME), "{{fan_out}} started")
-    .query(rate(&ITEMS_PROCESSED).sum_by(NAME), "{{fan_out}} processed");
-    let retries = Draft::time_series(Text {
-        title: "Retries",
-        unit: "ops",
-        description: "Attempts per second after one that failed. More than a tenth of Items \
-            started loads a dependency that already fails: lower the budget of retries.",
-        no_value: NO_FAN_OUT,
-    })
-    .query(rate(&RETRIES).sum_by(NAME), "{{fan_out}}");
-    let hedges = Draft::time_series(Text {
-        title: "Hedges",
-        unit: "ops",
-        description: "Second attempts per second, by whether they were quicker than the first. \
-            Mostly lost: they begin too early and only add load; raise the delay before them.",
-        no_value: NO_FAN_OUT,
-    })
-    .query(rate(&HEDGES).sum_by(&["fan_out", HEDGE_RESULT.name]), "{{fan_out}} {{result}}");
-    Line { height: 8, panels: vec![started, retries, hedges] }
 }
 
 fn shape() -> Line {
     let width = Draft::time_series(Text {
         title: "Width",
         unit: "short",
-        description: "Most items that a call had in flight at once. At the concurrency that was \
-            set, the bound decides: a higher one helps if Item duration stays. Below it, there are \
-            too few items, a slow source, or a limiter that holds them back.",
+        description: "Most items that a call had in flight at once. Good: at the concurrency \
+            that was set; then the bound decides, and a higher one helps if Item duration stays. \
+            Below it, there are too few items, a slow source, or a limiter that holds them back.",
         no_value: NO_CALLS,
     })
-    .query(quantile(0.5, NAME, &WIDTH), "{{fan_out}} p50")
-    .query(quantile(0.95, NAME, &WIDTH), "{{fan_out}} p95")
-    .query(quantile(0.99, NAME, &WIDTH), "{{fan_out}} p99");
+    .percentiles(&WIDTH);
     let parallelism = Draft::time_series(Text {
         title: "Effective parallelism",
         unit: "short",
-        description: "Running time of items per time of calls: how many items a call had in flight \
-            on average. Far below Width, calls wait for stragglers, for their source, for permits, \
-            or for who takes the results.",
+        description: "Running time of items per time of calls: how many items a call had in \
+            flight on average. Good: near Width. Far below, calls wait for stragglers, for their \
+            source, for permits, or for who takes the results.",
         no_value: NO_CALLS,
     })
     .query(rate(&BUSY_SECONDS).sum_by(NAME).per(&sum_rate(&DURATION).sum_by(NAME)), "{{fan_out}}");
@@ -212,7 +185,7 @@ fn shape() -> Line {
         title: "Straggler share",
         unit: "percentunit",
         description: "Share of the time of calls that was spent after half of their items had \
-            ended. Even items give about 0 if all fit into the width, and 50 % if they are many \
+            ended. Good: about 0 if all items fit into the width, and 50 % if they are many \
             more. Above: hedge, set an item timeout, make chunks smaller, or start the slowest \
             items first.",
         no_value: NO_CALLS,
@@ -223,37 +196,67 @@ fn shape() -> Line {
     Line { height: 9, panels: vec![width, parallelism, straggler] }
 }
 
+fn attempts() -> Line {
+    let started = Draft::time_series(Text {
+        title: "Items started",
+        unit: "cps",
+        description: "Items per second that began to run, and that have their outcome. Good: one \
+            line on the other. More outcomes than starts for long: calls give up on items that \
+            they never start, so they are stopped early or have too many items for their \
+            deadline.",
+        no_value: NO_FAN_OUT,
+    })
+    .query(rate(&ITEMS_STARTED).sum_by(NAME), "{{fan_out}} started")
+    .query(rate(&ITEMS_PROCESSED).sum_by(NAME), "{{fan_out}} processed");
+    let retries = Draft::time_series(Text {
+        title: "Retries",
+        unit: "ops",
+        description: "Attempts per second after one that failed. Good: few beside Items started. \
+            More than a tenth of those loads a dependency that already fails: lower the budget \
+            of retries.",
+        no_value: NO_FAN_OUT,
+    })
+    .query(rate(&RETRIES).sum_by(NAME), "{{fan_out}}");
+    let hedges = Draft::time_series(Text {
+        title: "Hedges",
+        unit: "ops",
+        description: "Second attempts per second, by whether they were quicker than the first. \
+            Good: few, mostly won. Mostly lost: they begin too early and only add load; raise \
+            the delay before them.",
+        no_value: NO_FAN_OUT,
+    })
+    .query(rate(&HEDGES).sum_by(&["fan_out", HEDGE_RESULT.name]), "{{fan_out}} {{result}}");
+    Line { height: 8, panels: vec![started, retries, hedges] }
+}
+
 fn delays() -> Line {
     let straggler = Draft::time_series(Text {
         title: "Straggler time",
         unit: "s",
-        description: "How long a call went on after half of its items had ended. What a call would \
-            gain at most from quicker stragglers.",
+        description: "How long a call went on after half of its items had ended. Good: a small \
+            part of Duration. It is what a call would gain at most from quicker stragglers: \
+            little of it, leave them alone.",
         no_value: NO_CALLS,
     })
-    .query(quantile(0.5, NAME, &STRAGGLER), "{{fan_out}} p50")
-    .query(quantile(0.95, NAME, &STRAGGLER), "{{fan_out}} p95")
-    .query(quantile(0.99, NAME, &STRAGGLER), "{{fan_out}} p99");
+    .percentiles(&STRAGGLER);
     let wake = Draft::time_series(Text {
         title: "Wake delay",
         unit: "s",
-        description: "Time from the wake of an item to its next poll. It grows when the task that \
-            drives the items does something else: work between results, or blocking code. Move \
-            that out of the task, or run the items on tasks of their own.",
+        description: "Time from the wake of an item to its next poll. Good: below a millisecond. \
+            It grows when the task that drives the items does something else: work between \
+            results, or blocking code. Move that out of the task, or run the items on tasks of \
+            their own.",
         no_value: NO_WAKES,
     })
-    .query(quantile(0.5, NAME, &WAKE_DELAY), "{{fan_out}} p50")
-    .query(quantile(0.95, NAME, &WAKE_DELAY), "{{fan_out}} p95")
-    .query(quantile(0.99, NAME, &WAKE_DELAY), "{{fan_out}} p99");
+    .percentiles(&WAKE_DELAY);
     let chunk = Draft::time_series(Text {
         title: "Chunk size",
         unit: "short",
-        description: "Items that were run together. Small chunks cost overhead per item, large \
-            ones make stragglers: with a high Straggler share, bound the time of a chunk.",
+        description: "Items that were run together. Good: p50 and p99 alike, with a low \
+            Straggler share. Small chunks cost overhead per item, large ones make stragglers: \
+            with a high Straggler share, bound the time of a chunk.",
         no_value: NO_CHUNKS,
     })
-    .query(quantile(0.5, NAME, &CHUNK), "{{fan_out}} p50")
-    .query(quantile(0.95, NAME, &CHUNK), "{{fan_out}} p95")
-    .query(quantile(0.99, NAME, &CHUNK), "{{fan_out}} p99");
+    .percentiles(&CHUNK);
     Line { height: 9, panels: vec![straggler, wake, chunk] }
 }

@@ -10,13 +10,15 @@ use floodway_metrics::catalogue::limiter::{
 };
 
 use super::{
-    Content, Line, Section, exporter,
+    Content, Line, Section,
     panel::{Draft, Text},
 };
 use crate::codegen::{
     grafana::Dashboard,
     promql::{bucket_increase, gauge, quantile, rate, sum_rate},
 };
+
+pub(super) const UID: &str = "floodway-limiter";
 
 /// By the component's name.
 const NAME: &[&str] = &["limiter"];
@@ -28,19 +30,18 @@ const NO_COMPLETIONS: &str = "No permit came back: check Permits for those still
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
-        uid: "floodway-limiter",
+        uid: UID,
         title: "Floodway / Limiter",
         description: "What limiters admit, queue and reject, and why.",
-        anchor: &LIMIT,
+        components: vec![&LIMIT],
+        objective: false,
+        links: Vec::new(),
         sections: vec![
-            Section { title: "At a glance", lines: vec![glance()] },
-            Section {
-                title: "Limiter",
-                lines: vec![concurrency(), flow(), ends(), durations(), distribution()],
-            },
-            Section { title: "Limit", lines: vec![limit(), mode()] },
-            Section { title: "Adaptive limit", lines: vec![latency(), evidence()] },
-            exporter::section(),
+            Section::open("At a glance", vec![glance()]),
+            Section::open("Limiter", vec![concurrency(), flow(), durations()]),
+            Section::collapsed("How operations end", vec![ends(), distribution()]),
+            Section::collapsed("Limit", vec![limit(), mode()]),
+            Section::collapsed("Adaptive limit", vec![latency(), evidence()]),
         ],
     })
 }
@@ -51,7 +52,9 @@ fn glance() -> Line {
     let success = Draft::stat(Text {
         title: "Admission success",
         unit: "percentunit",
-        description: "Share of requests that got a permit, of those that got one or were rejected.",
+        description: "Share of requests that got a permit, of those that got one or were \
+            rejected. Good: 99.9 % and more outside of incidents. Below 99 %, Rejected by reason \
+            says why.",
         no_value: NO_REQUESTS,
     })
     .query(rejected.per(&asked).complement(), "admitted")
@@ -59,15 +62,18 @@ fn glance() -> Line {
     let admitted = Draft::stat(Text {
         title: "Admitted",
         unit: "reqps",
-        description: "Permits granted per second, over all selected limiters.",
+        description: "Permits granted per second, over all selected limiters. Good: follows your \
+            traffic. Flat while traffic grows: the limit or what is behind it is at its end, see \
+            Worst saturation.",
         no_value: NO_LIMITER,
     })
     .query(rate(&ACQUIRED).sum(), "admitted");
     let saturation = Draft::stat(Text {
         title: "Worst saturation",
         unit: "percentunit",
-        description: "Share of time without a free permit, of the limiter that has the most of it. \
-            Near 100 % the limit decides the throughput.",
+        description: "Share of time without a free permit, of the limiter that has the most of \
+            it. Good: below 70 %. Near 100 % the limit decides the throughput: raise it if Hold \
+            is as usual; if Hold has risen, what is behind it is the bottleneck.",
         no_value: NO_LIMITER,
     })
     .query(rate(&SATURATED_SECONDS).max(), "saturated")
@@ -75,7 +81,9 @@ fn glance() -> Line {
     let wait = Draft::stat(Text {
         title: "Wait p99",
         unit: "s",
-        description: "Time to a permit that 99 of 100 admitted requests stay below.",
+        description: "Time to a permit that 99 of 100 admitted requests stay below. Good: a \
+            small part of your callers' patience. At the queue's longest wait: shorten the \
+            queue, or raise the limit if what is behind it has room.",
         no_value: NO_REQUESTS,
     })
     .query(quantile(0.99, &[], &WAIT_DURATION).numbers(), "p99")
@@ -88,7 +96,9 @@ fn concurrency() -> Line {
         title: "Permits",
         unit: "short",
         description: "Permits held at the moment of the scrape and on average between scrapes, \
-            below the limit. The average comes from an integral and misses no short peak.",
+            below the limit. The average comes from an integral and misses no short peak. Good: \
+            the average below the limit, with room for peaks. Glued to the limit: see Time \
+            saturated. Held without traffic: see Little's law.",
         no_value: NO_LIMITER,
     })
     .query(gauge(&IN_FLIGHT).sum_by(NAME), "{{limiter}} in flight")
@@ -97,9 +107,9 @@ fn concurrency() -> Line {
     let saturated = Draft::time_series(Text {
         title: "Time saturated",
         unit: "percentunit",
-        description: "Share of time without a free permit, averaged over instances. High with \
-            short waits is a busy limiter; high with long waits is one that is too small, or a \
-            slow dependency.",
+        description: "Share of time without a free permit, averaged over instances. Good: short \
+            spikes. High with short waits is a busy limiter; high with long waits is one that is \
+            too small, or a slow dependency: Hold tells which.",
         no_value: NO_LIMITER,
     })
     .query(rate(&SATURATED_SECONDS).avg_by(NAME), "{{limiter}}")
@@ -108,8 +118,10 @@ fn concurrency() -> Line {
     let queue = Draft::time_series(Text {
         title: "Queue",
         unit: "short",
-        description: "Callers waiting at the moment of the scrape and on average between scrapes, \
-            below the most that may wait.",
+        description: "Callers waiting at the moment of the scrape and on average between \
+            scrapes, below the most that may wait. Good: empty most of the time, filled by \
+            bursts. Never empty: overload, so refuse more or serve more; a longer queue does not \
+            help.",
         no_value: NO_LIMITER,
     })
     .query(gauge(&QUEUED).sum_by(NAME), "{{limiter}} queued")
@@ -122,94 +134,104 @@ fn flow() -> Line {
     let admitted = Draft::time_series(Text {
         title: "Admitted by path",
         unit: "reqps",
-        description: "Permits granted per second, at once or after waiting.",
+        description: "Permits granted per second, at once or after waiting. Good: nearly all \
+            immediate. Mostly queued: most callers pay a wait, so raise the limit if Hold allows \
+            it.",
         no_value: NO_LIMITER,
     })
     .query(rate(&ACQUIRED).sum_by(&[PATH.name]), "{{path}}");
     let rejected = Draft::time_series(Text {
         title: "Rejected by reason",
         unit: "reqps",
-        description: "Operations refused before they ran. The reason says what to change: the \
-            queue's room, its time, or the limit.",
+        description: "Operations refused before they ran. Good: none, or bursts of queue_full. \
+            Steady: queue_full, displaced, shed and deadline ask for a higher limit or another \
+            queue, unmeetable for honest deadlines, weight, nested and closed for a change of \
+            the calling code.",
         no_value: NO_LIMITER,
     })
     .query(rate(&REJECTED).sum_by(&["limiter", REASON.name]), "{{limiter}} {{reason}}");
     let classes = Draft::time_series(Text {
         title: "Rejected by priority",
         unit: "reqps",
-        description: "Whom the refusals hit. Under overload the lowest priorities come first; a \
-            share of each is admitted all the same.",
+        description: "Whom the refusals hit. Good: the lowest priorities first; a share of each \
+            is admitted all the same. Critical ones among them: too much is critical, or the \
+            queue's waits are shorter than the gaps between permits.",
         no_value: NO_LIMITER,
     })
     .query(rate(&REJECTED).sum_by(&[PRIORITY.name]), "{{priority}}");
     Line { height: 8, panels: vec![admitted, rejected, classes] }
 }
 
+fn durations() -> Line {
+    let wait = Draft::time_series(Text {
+        title: "Wait",
+        unit: "s",
+        description: "Time from asking for a permit to getting it, of admitted requests. Good: \
+            p50 at zero, p99 below the bound that you set. p50 above zero: half of the callers \
+            wait, see Admitted by path.",
+        no_value: NO_REQUESTS,
+    })
+    .percentiles(&WAIT_DURATION);
+    let hold = Draft::time_series(Text {
+        title: "Hold",
+        unit: "s",
+        description: "Time a permit was held: the time of the limited work itself. Good: \
+            constant, whatever the load. Growing with Permits: what is behind queues, so the \
+            limit is too high. Growing alone: it has become slower.",
+        no_value: NO_COMPLETIONS,
+    })
+    .percentiles(&HOLD_DURATION);
+    Line { height: 8, panels: vec![wait, hold] }
+}
+
 fn ends() -> Line {
     let completed = Draft::time_series(Text {
         title: "Completed by outcome",
         unit: "reqps",
-        description: "Permits that came back per second. Overload is what an adaptive limit reacts \
-            to; ignore says nothing about the dependency.",
+        description: "Permits that came back per second. Good: success. Overload is what an \
+            adaptive limit reacts to: growing, the dependency is in trouble. Ignore says nothing \
+            about it: much of that, and the limit is blind, so classify your errors.",
         no_value: NO_LIMITER,
     })
     .query(rate(&COMPLETED).sum_by(&[OUTCOME.name]), "{{outcome}}");
     let cancelled = Draft::time_series(Text {
         title: "Cancelled while queued",
         unit: "reqps",
-        description: "Callers per second that went away before they got a permit: clients that \
-            give up sooner than the queue does.",
+        description: "Callers per second that went away before they got a permit. Good: nearly \
+            none. Many: clients give up sooner than the queue does, so shorten its longest wait, \
+            or pass their deadlines on.",
         no_value: NO_LIMITER,
     })
     .query(rate(&CANCELLED).sum_by(NAME), "{{limiter}}");
     let nested = Draft::time_series(Text {
         title: "Nested operations",
         unit: "reqps",
-        description: "Operations inside one that holds a permit of the same limiter, which is lent \
-            to them. Refused are those that wanted more permits than it holds: a mistake in the \
-            calling code, which a debug build reports with both places.",
+        description: "Operations inside one that holds a permit of the same limiter, which is \
+            lent to them. Good: lent, or none. Refused are those that wanted more permits than \
+            it holds: a mistake in the calling code, which a debug build reports with both \
+            places.",
         no_value: NO_LIMITER,
     })
     .query(rate(&NESTED).sum_by(&["limiter", NESTED_RESULT.name]), "{{limiter}} {{result}}");
     Line { height: 8, panels: vec![completed, cancelled, nested] }
 }
 
-fn durations() -> Line {
-    let wait = Draft::time_series(Text {
-        title: "Wait",
-        unit: "s",
-        description: "Time from asking for a permit to getting it, of admitted requests.",
-        no_value: NO_REQUESTS,
-    })
-    .query(quantile(0.5, NAME, &WAIT_DURATION), "{{limiter}} p50")
-    .query(quantile(0.95, NAME, &WAIT_DURATION), "{{limiter}} p95")
-    .query(quantile(0.99, NAME, &WAIT_DURATION), "{{limiter}} p99");
-    let hold = Draft::time_series(Text {
-        title: "Hold",
-        unit: "s",
-        description: "Time a permit was held: the time of the limited work itself.",
-        no_value: NO_COMPLETIONS,
-    })
-    .query(quantile(0.5, NAME, &HOLD_DURATION), "{{limiter}} p50")
-    .query(quantile(0.95, NAME, &HOLD_DURATION), "{{limiter}} p95")
-    .query(quantile(0.99, NAME, &HOLD_DURATION), "{{limiter}} p99");
-    Line { height: 8, panels: vec![wait, hold] }
-}
-
 fn distribution() -> Line {
     let heatmap = Draft::heatmap(Text {
         title: "Wait distribution",
         unit: "short",
-        description: "How many requests waited how long. Two bands are two kinds of requests, \
-            which a quantile would hide.",
+        description: "How many requests waited how long. Good: a dark band at the bottom. Two \
+            bands are two kinds of requests, which a quantile would hide: separate limiters or \
+            priorities. A band at the longest wait: callers wait in vain.",
         no_value: NO_REQUESTS,
     })
     .query(bucket_increase(&WAIT_DURATION), "{{le}}");
     let little = Draft::time_series(Text {
         title: "Little's law",
         unit: "percentunit",
-        description: "Held time that ended, of held time that passed: 100 % over a long interval. \
-            Steadily below, permits are taken and not given back.",
+        description: "Held time that ended, of held time that passed. Good: 90 to 110 % over \
+            minutes. Steadily below, permits are taken and not given back: look for calls \
+            without a timeout.",
         no_value: NO_COMPLETIONS,
     })
     .query(
@@ -224,8 +246,10 @@ fn limit() -> Line {
     let bounds = Draft::time_series(Text {
         title: "Limit within its bounds",
         unit: "short",
-        description: "The highest limit of any instance between the bounds of the algorithm. At a \
-            bound for long, the bound decides and not the algorithm.",
+        description: "The highest limit of any instance between the bounds of the algorithm. \
+            Good: moves in between; short dips are probes. At a bound for long, the bound \
+            decides and not the algorithm: at the lower one see Completed by outcome, at the \
+            upper one nobody is limited.",
         no_value: NO_LIMITER,
     })
     .query(gauge(&LIMIT).max_by(NAME), "{{limiter}} limit")
@@ -234,8 +258,10 @@ fn limit() -> Line {
     let changes = Draft::time_series(Text {
         title: "Changes of the limit",
         unit: "opm",
-        description: "Moves per minute. Both directions fast and for long is an algorithm that \
-            reacts to noise.",
+        description: "Moves per minute. Good: a few, probe and restored in pairs. Both \
+            directions fast and for long is an algorithm that reacts to noise: too few \
+            operations, or kinds that should be separate. Bounds again and again: it wants to go \
+            further than you let it.",
         no_value: NO_LIMITER,
     })
     .query(
@@ -250,7 +276,8 @@ fn mode() -> Line {
         title: "Mode",
         unit: "short",
         description: "Instances by whether they enforce their limit, only count what they would \
-            refuse, or do neither.",
+            refuse, or do neither. Good: all the same, in the end enforce. A mix that stays: a \
+            switch that has not reached all instances.",
         no_value: NO_LIMITER,
     })
     .query(gauge(&MODE_INFO).sum_by(&["limiter", MODE.name]), "{{limiter}} {{mode}}");
@@ -258,7 +285,8 @@ fn mode() -> Line {
         title: "Would have been rejected",
         unit: "reqps",
         description: "In shadow mode: operations that ran and that the limit would have refused. \
-            What enforcing it costs today's traffic.",
+            Good: zero on normal days. Steady: that is what enforcing it costs today's traffic, \
+            so change the limit or the queue before you do.",
         no_value: NO_LIMITER,
     })
     .query(
@@ -269,7 +297,8 @@ fn mode() -> Line {
         title: "Keys",
         unit: "short",
         description: "Keys that have a limiter of their own, and operations per second whose key \
-            found no room and shared one. Growing without end: the key is not what it should be.",
+            found no room and shared one. Good: levels off, none overflowed. Growing without \
+            end: the key is not what it should be, such as the id of a request.",
         no_value: "No map of limiters matches.",
     })
     .query(gauge(&KEYS).max_by(NAME), "{{limiter}} keys")
@@ -282,7 +311,9 @@ fn latency() -> Line {
         title: "Latency and baseline",
         unit: "s",
         description: "Mean latency of the last window, and what the algorithm believes it is \
-            without a queue downstream. The gap is what the limit is there to close.",
+            without a queue downstream. Good: a small gap, a flat baseline. The gap is what the \
+            limit is there to close: large for minutes, the limit is too high, or others fill \
+            what is behind it.",
         no_value: NO_ADAPTIVE,
     })
     .query(gauge(&WINDOW_LATENCY).max_by(NAME), "{{limiter}} window")
@@ -291,7 +322,9 @@ fn latency() -> Line {
         title: "Queue downstream",
         unit: "short",
         description: "Permits whose operations wait downstream rather than being worked on, \
-            estimated from the two latencies.",
+            estimated from the two latencies. Good: near 0.7 times the root of the limit. Many \
+            times that while the limit falls: wait, it is being drained. Without a change of the \
+            limit: the queue is made by others.",
         no_value: NO_ADAPTIVE,
     })
     .query(gauge(&BACKEND_QUEUE).max_by(NAME), "{{limiter}}");
@@ -302,9 +335,11 @@ fn evidence() -> Line {
     let evidence = Draft::time_series(Text {
         title: "Evidence",
         unit: "short",
-        description: "Windows per second that the algorithm has learnt from, and whether the limit \
-            held anybody back in the last one (1 or 0): without that it does not grow. Answers that \
-            are not numbers are a mistake in an algorithm of your own.",
+        description: "Windows per second that the algorithm has learnt from, and whether the \
+            limit held anybody back in the last one (1 or 0): without that it does not grow. \
+            Good: some windows, 1 under load. No windows: too few operations for an adaptive \
+            limit, fix it. Answers that are not numbers are a mistake in an algorithm of your \
+            own.",
         no_value: NO_ADAPTIVE,
     })
     .query(rate(&WINDOWS).sum_by(NAME), "{{limiter}} windows")
@@ -313,8 +348,9 @@ fn evidence() -> Line {
     let probes = Draft::time_series(Text {
         title: "Probes of the baseline",
         unit: "opm",
-        description: "Moments of a low limit that measure latency without a queue, per minute, by \
-            what they found. Raised again and again is a dependency that gets slower.",
+        description: "Moments of a low limit that measure latency without a queue, per minute, \
+            by what they found. Good: up to two, confirmed. Raised again and again is a \
+            dependency that gets slower; inconclusive, too few operations to measure.",
         no_value: NO_ADAPTIVE,
     })
     .query(

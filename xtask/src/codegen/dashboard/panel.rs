@@ -1,11 +1,14 @@
 //! A panel before it has a place: what it shows and how.
 
+use floodway_metrics::Metric;
+
+use super::target_of;
 use crate::codegen::{
     grafana::{
-        Color, Custom, Datasource, FieldConfig, FieldDefaults, GridPos, Legend, Options, Panel,
-        Reduce, Show, Stacking, Step, Target, Thresholds, ThresholdsStyle, Tooltip, YAxis,
+        Color, Custom, DataLink, Datasource, FieldConfig, FieldDefaults, GridPos, Legend, Options,
+        Panel, Reduce, Show, Stacking, Step, Target, Thresholds, ThresholdsStyle, Tooltip, YAxis,
     },
-    promql::Expr,
+    promql::{Expr, name_label, quantile},
 };
 
 /// What a reader sees of a panel in words.
@@ -22,17 +25,20 @@ pub(super) struct Text {
 pub(super) struct Draft {
     kind: Kind,
     text: Text,
-    queries: Vec<(Expr, &'static str)>,
+    queries: Vec<(Expr, String)>,
+    instant: bool,
+    links: Vec<DataLink>,
     thresholds: Option<Vec<Step>>,
     max: Option<f64>,
     stacked: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Kind {
     Stat,
     TimeSeries,
     Heatmap,
+    Text { content: String },
 }
 
 impl Draft {
@@ -51,12 +57,52 @@ impl Draft {
         Self::new(Kind::Heatmap, text)
     }
 
-    fn new(kind: Kind, text: Text) -> Self {
-        Self { kind, text, queries: Vec::new(), thresholds: None, max: None, stacked: false }
+    /// Words, in Markdown.
+    pub(super) fn markdown(
+        title: &'static str,
+        description: &'static str,
+        content: String,
+    ) -> Self {
+        let text = Text { title, unit: "", description, no_value: "" };
+        Self::new(Kind::Text { content }, text)
     }
 
-    pub(super) fn query(mut self, expr: Expr, legend: &'static str) -> Self {
-        self.queries.push((expr, legend));
+    fn new(kind: Kind, text: Text) -> Self {
+        Self {
+            kind,
+            text,
+            queries: Vec::new(),
+            instant: false,
+            links: Vec::new(),
+            thresholds: None,
+            max: None,
+            stacked: false,
+        }
+    }
+
+    pub(super) fn query(mut self, expr: Expr, legend: &str) -> Self {
+        self.queries.push((expr, legend.to_owned()));
+        self
+    }
+
+    /// Half, 95 and 99 of 100 observations of each component, where there are any.
+    pub(super) fn percentiles(self, metric: &Metric) -> Self {
+        let name = name_label(metric.component);
+        [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")].into_iter().fold(self, |draft, (q, word)| {
+            let expr = quantile(q, &[name], metric).numbers();
+            draft.query(expr, &format!("{{{{{name}}}}} {word}"))
+        })
+    }
+
+    /// Asks for the end of the time range alone, where a course over time would mean nothing.
+    pub(super) fn instant(mut self) -> Self {
+        self.instant = true;
+        self
+    }
+
+    /// A click on a value leads to the dashboard `uid`.
+    pub(super) fn details(mut self, title: &'static str, uid: &str) -> Self {
+        self.links.push(DataLink { title, url: target_of(uid) });
         self
     }
 
@@ -68,6 +114,11 @@ impl Draft {
     /// Values that are bad when low.
     pub(super) fn bad_below(self, warning: f64, critical: f64) -> Self {
         self.steps(vec![("red", None), ("orange", Some(critical)), ("green", Some(warning))])
+    }
+
+    /// Values that are good only at zero.
+    pub(super) fn bad_from(self, critical: f64) -> Self {
+        self.steps(vec![("green", None), ("red", Some(critical))])
     }
 
     /// Values that are good in between.
@@ -94,6 +145,14 @@ impl Draft {
     }
 
     pub(super) fn place(self, id: u32, grid_pos: GridPos) -> Panel {
+        let kind = match self.kind {
+            Kind::Stat => "stat",
+            Kind::TimeSeries => "timeseries",
+            Kind::Heatmap => "heatmap",
+            Kind::Text { .. } => "text",
+        };
+        let is_text = matches!(self.kind, Kind::Text { .. });
+        let format = if self.kind == Kind::Heatmap { "heatmap" } else { "time_series" };
         let defaults = FieldDefaults {
             unit: self.text.unit,
             no_value: self.text.no_value,
@@ -102,31 +161,27 @@ impl Draft {
             color: self.color(),
             custom: self.custom(),
             thresholds: self.thresholds.map(|steps| Thresholds { mode: "absolute", steps }),
+            links: self.links,
         };
-        let format = if self.kind == Kind::Heatmap { "heatmap" } else { "time_series" };
-        let targets = ('A'..).zip(self.queries).map(|(letter, (expr, legend))| Target {
+        let targets = ('A'..).zip(self.queries).map(|(letter, (expr, legend_format))| Target {
             ref_id: letter.to_string(),
             datasource: Datasource::CHOSEN,
             expr: expr.to_string(),
-            legend_format: legend.to_owned(),
+            legend_format,
             format,
-            instant: false,
-            range: true,
+            instant: self.instant,
+            range: !self.instant,
         });
         Panel {
             id,
-            kind: match self.kind {
-                Kind::Stat => "stat",
-                Kind::TimeSeries => "timeseries",
-                Kind::Heatmap => "heatmap",
-            },
+            kind,
             title: self.text.title,
             description: self.text.description,
-            datasource: Datasource::CHOSEN,
+            datasource: (!is_text).then_some(Datasource::CHOSEN),
             grid_pos,
             targets: targets.collect(),
-            field_config: FieldConfig { defaults, overrides: [] },
-            options: options(self.kind),
+            field_config: (!is_text).then_some(FieldConfig { defaults, overrides: [] }),
+            options: options(self.kind, self.instant),
         }
     }
 
@@ -147,11 +202,12 @@ impl Draft {
     }
 }
 
-fn options(kind: Kind) -> Options {
+fn options(kind: Kind, instant: bool) -> Options {
     match kind {
         Kind::Stat => Options::Stat {
             color_mode: "value",
-            graph_mode: "area",
+            // One point has no course.
+            graph_mode: if instant { "none" } else { "area" },
             text_mode: "auto",
             reduce_options: Reduce { calcs: vec!["lastNotNull"], values: false },
         },
@@ -162,14 +218,15 @@ fn options(kind: Kind) -> Options {
                 show_legend: true,
                 calcs: vec!["lastNotNull", "max"],
             },
-            tooltip: Tooltip { mode: "multi", sort: "desc" },
+            tooltip: Tooltip { mode: "multi", sort: Some("desc") },
         },
         Kind::Heatmap => Options::Heatmap {
             // The buckets come from the query.
             calculate: false,
             y_axis: YAxis { unit: "s" },
             legend: Show { show: true },
-            tooltip: Tooltip { mode: "single", sort: "none" },
+            tooltip: Tooltip { mode: "single", sort: None },
         },
+        Kind::Text { content } => Options::Text { mode: "markdown", content },
     }
 }

@@ -16,6 +16,8 @@ use crate::codegen::{
     promql::{count_rate, gauge, quantile, rate, sum_rate},
 };
 
+pub(super) const UID: &str = "floodway-pool";
+
 /// By the component's name.
 const NAME: &[&str] = &["pool"];
 
@@ -26,15 +28,17 @@ const NO_CONNECT: &str = "No connection was opened, or the pool lets nobody look
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
-        uid: "floodway-pool",
+        uid: UID,
         title: "Floodway / Pool",
         description: "What connection pools can give, who uses it, and who waits.",
-        anchor: &LIMIT,
+        components: vec![&LIMIT],
+        objective: false,
+        links: Vec::new(),
         sections: vec![
-            Section { title: "At a glance", lines: vec![glance()] },
-            Section { title: "Who is refused, and why", lines: vec![refusals()] },
-            Section { title: "Where the time goes", lines: vec![durations()] },
-            Section { title: "What bounds it", lines: vec![bounds(), holds()] },
+            Section::open("At a glance", vec![glance()]),
+            Section::open("Who is refused, and why", vec![refusals()]),
+            Section::open("Where the time goes", vec![durations()]),
+            Section::collapsed("What bounds it", vec![bounds(), holds()]),
         ],
     })
 }
@@ -46,7 +50,8 @@ fn glance() -> Line {
         title: "Success",
         unit: "percentunit",
         description: "Share of callers that got a connection, of those that got one or were \
-            refused.",
+            refused. Good: 99.9 % and more outside of incidents. Below: Rejected by cause says \
+            why.",
         no_value: NO_CONNECTION,
     })
     .query(rejected.per(&asked).complement(), "served")
@@ -54,7 +59,9 @@ fn glance() -> Line {
     let used = Draft::stat(Text {
         title: "Mean use",
         unit: "percentunit",
-        description: "Connections in use on average, of the most that the pools may open.",
+        description: "Connections in use on average, of the most that the pools may open. Good: \
+            below 80 %. At 100 % the pool is the bottleneck: shorten its use before you enlarge \
+            it.",
         no_value: NO_POOL,
     })
     .query(sum_rate(&USE_DURATION).sum().per(&gauge(&CONNECTIONS_MAX).sum()), "used")
@@ -62,14 +69,17 @@ fn glance() -> Line {
     let pending = Draft::stat(Text {
         title: "Pending",
         unit: "short",
-        description: "Callers waiting for a connection, over all selected pools.",
+        description: "Callers waiting for a connection, over all selected pools. Good: zero most \
+            of the time. Steady: see Where the time goes.",
         no_value: NO_POOL,
     })
     .query(gauge(&PENDING_REQUESTS).sum(), "pending");
     let wait = Draft::stat(Text {
         title: "Wait p99",
         unit: "s",
-        description: "Time to a connection that 99 of 100 callers stay below.",
+        description: "Time to a connection that 99 of 100 callers stay below. Good: far below \
+            the time of a query. Above: Use tells whether connections are held for longer than \
+            usual.",
         no_value: NO_CONNECTION,
     })
     .query(quantile(0.99, &[], &WAIT_DURATION).numbers(), "p99")
@@ -77,16 +87,17 @@ fn glance() -> Line {
     let connects = Draft::stat(Text {
         title: "Connect failures",
         unit: "ops",
-        description: "Times per second that a connection could not be opened: the database \
-            refuses, or cannot be reached.",
+        description: "Times per second that a connection could not be opened. Good: zero. \
+            Otherwise the database refuses, or cannot be reached: its own limit of connections, \
+            its log, the network.",
         no_value: NO_CONNECT,
     })
     .query(rate(&CONNECT_FAILURES).sum(), "failures");
     let timeouts = Draft::stat(Text {
         title: "Timeouts",
         unit: "ops",
-        description: "Times per second that a pool itself gave up waiting. With every user of the \
-            pool behind the limiter this is zero.",
+        description: "Times per second that a pool itself gave up waiting. Good: zero, as with \
+            every user of the pool behind the limiter. Otherwise find who passes the limiter by.",
         no_value: NO_POOL,
     })
     .query(rate(&TIMEOUTS).sum(), "timeouts");
@@ -97,10 +108,10 @@ fn refusals() -> Line {
     let rejected = Draft::time_series(Text {
         title: "Rejected by cause",
         unit: "reqps",
-        description: "Callers refused per second. pool_held: shorten transactions, or see whether \
-            a larger pool helps; foreign: somebody passes the limiter by; connect_failing: the \
-            database; ceiling: a bound outside of the pool; weight and nested: mistakes in the \
-            calling code.",
+        description: "Callers refused per second. Good: none. pool_held: shorten transactions, \
+            or see whether a larger pool helps; foreign: somebody passes the limiter by; \
+            connect_failing: the database; ceiling: a bound outside of the pool; weight and \
+            nested: mistakes in the calling code.",
         no_value: NO_POOL,
     })
     .query(rate(&REJECTIONS).sum_by(&["pool", CAUSE.name]), "{{pool}} {{cause}}")
@@ -108,7 +119,9 @@ fn refusals() -> Line {
     let pending = Draft::time_series(Text {
         title: "Pending",
         unit: "short",
-        description: "Callers waiting for a connection at the moment of the scrape.",
+        description: "Callers waiting for a connection at the moment of the scrape. Good: zero, \
+            with short spikes. A plateau: more is asked for than the pool can do in that time; \
+            compare Wait with Use.",
         no_value: NO_POOL,
     })
     .query(gauge(&PENDING_REQUESTS).sum_by(NAME), "{{pool}}");
@@ -117,9 +130,9 @@ fn refusals() -> Line {
         unit: "ops",
         description: "Times per second that the pool gave up waiting, that it failed for another \
             cause, that a connection could not be opened, and that a caller left while one was \
-            obtained for it. Timeouts mean that somebody passes the limiter by; errors and connect \
-            failures, that the database refuses connections; abandoned, that callers give up \
-            sooner than connecting does; implausible, that the pool reported more idle connections \
+            obtained for it. Good: none. Timeouts: somebody passes the limiter by; errors and \
+            connect failures: the database refuses connections; abandoned: callers give up \
+            sooner than connecting does; implausible: the pool reported more idle connections \
             than open ones, which is its mistake and does no harm.",
         no_value: NO_POOL,
     })
@@ -135,32 +148,30 @@ fn durations() -> Line {
     let wait = Draft::time_series(Text {
         title: "Wait",
         unit: "s",
-        description: "Time from asking for a connection to having it, queue and connect included.",
+        description: "Time from asking for a connection to having it, queue and connect \
+            included. Good: p50 near zero, p99 below your callers' patience. p50 above zero: \
+            half of the callers wait, for others (Use) or for a connect (Connect).",
         no_value: NO_CONNECTION,
     })
-    .query(quantile(0.5, NAME, &WAIT_DURATION), "{{pool}} p50")
-    .query(quantile(0.95, NAME, &WAIT_DURATION), "{{pool}} p95")
-    .query(quantile(0.99, NAME, &WAIT_DURATION), "{{pool}} p99");
+    .percentiles(&WAIT_DURATION);
     let used = Draft::time_series(Text {
         title: "Use",
         unit: "s",
-        description: "Time from having a connection to its return: transactions, and whatever else \
-            happens while one is held.",
+        description: "Time from having a connection to its return: transactions, and whatever \
+            else happens while one is held. Good: about the time of your queries, whatever the \
+            load. Longer: slow queries, or work beside them that can be moved out.",
         no_value: NO_RETURN,
     })
-    .query(quantile(0.5, NAME, &USE_DURATION), "{{pool}} p50")
-    .query(quantile(0.95, NAME, &USE_DURATION), "{{pool}} p95")
-    .query(quantile(0.99, NAME, &USE_DURATION), "{{pool}} p99");
+    .percentiles(&USE_DURATION);
     let connect = Draft::time_series(Text {
         title: "Connect",
         unit: "s",
-        description: "Time to open a connection. Whoever waits for one waits that much longer; \
-            opened again and again, they live for too short a time.",
+        description: "Time to open a connection. Good: milliseconds, and rarely. Whoever waits \
+            for one waits that much longer; opened again and again, connections live for too \
+            short a time, so raise what the pool keeps idle.",
         no_value: NO_CONNECT,
     })
-    .query(quantile(0.5, NAME, &CONNECT_DURATION), "{{pool}} p50")
-    .query(quantile(0.95, NAME, &CONNECT_DURATION), "{{pool}} p95")
-    .query(quantile(0.99, NAME, &CONNECT_DURATION), "{{pool}} p99");
+    .percentiles(&CONNECT_DURATION);
     Line { height: 9, panels: vec![wait, used, connect] }
 }
 
@@ -168,17 +179,19 @@ fn bounds() -> Line {
     let limit = Draft::time_series(Text {
         title: "Limit by source",
         unit: "short",
-        description: "Connections that may be handed out, and what each source alone would allow. \
-            The lowest decides: the pool is too small or used by others, connecting fails, or a \
-            bound above the pool is lower.",
+        description: "Connections that may be handed out, and what each source alone would \
+            allow. Good: effective and pool are the same and constant. The lowest decides: the \
+            pool is too small or used by others, connecting fails, or a bound above the pool is \
+            lower.",
         no_value: NO_POOL,
     })
     .query(gauge(&LIMIT).sum_by(&["pool", SOURCE.name]), "{{pool}} {{source}}");
     let connections = Draft::time_series(Text {
         title: "Connections",
         unit: "short",
-        description: "Open connections by state, and what bounds them: the most that the pool may \
-            open, those reserved and those used by others.",
+        description: "Open connections by state, and what bounds them: the most that the pool \
+            may open, those reserved and those used by others. Good: used below max, foreign \
+            within reserved. Foreign above: move that user behind the limiter, or reserve more.",
         no_value: NO_POOL,
     })
     .query(gauge(&CONNECTIONS).sum_by(&["pool", STATE.name]), "{{pool}} {{state}}")
@@ -189,8 +202,9 @@ fn bounds() -> Line {
     let mean = Draft::time_series(Text {
         title: "Mean use",
         unit: "percentunit",
-        description: "Connections in use on average, of the most that the pool may open. Counted \
-            when a connection comes back, so one long use shows as a peak at its end.",
+        description: "Connections in use on average, of the most that the pool may open. Good: \
+            below 80 %. Counted when a connection comes back, so one long use shows as a peak at \
+            its end. Steadily at 100 %: shorten the use, then enlarge the pool.",
         no_value: NO_POOL,
     })
     .query(
@@ -206,16 +220,18 @@ fn holds() -> Line {
         title: "Oldest hold",
         unit: "s",
         description: "How long the connection that has been out for the longest has been, of any \
-            instance. Growing as time does, it is a leak, or a transaction that waits for \
-            something else than the database.",
+            instance. Good: about the longest transaction. Growing as time does, it is a leak, \
+            or a transaction that waits for something else than the database: find it there, by \
+            its age.",
         no_value: NO_POOL,
     })
     .query(gauge(&OLDEST_HOLD).max_by(NAME), "{{pool}}");
     let claims = Draft::time_series(Text {
         title: "Claims",
         unit: "short",
-        description: "Operations that may take several connections, and hold the right to. Each \
-            leaves room for the others to finish, so many of them keep connections idle.",
+        description: "Operations that may take several connections, and hold the right to. Good: \
+            few beside the limit. Each leaves room for the others to finish, so many of them \
+            keep connections idle: let operations claim fewer, or none.",
         no_value: NO_POOL,
     })
     .query(gauge(&CLAIMS).sum_by(NAME), "{{pool}}");
@@ -223,7 +239,8 @@ fn holds() -> Line {
         title: "Trimmed",
         unit: "opm",
         description: "Idle connections closed per minute because a limit above the pool shrank. \
-            Again and again, that limit swings, and each swing costs connects.",
+            Good: none, or one wave. Again and again, that limit swings, and each swing costs \
+            connects: steady it.",
         no_value: NO_POOL,
     })
     .query(rate(&TRIMMED).sum_by(NAME).times(60), "{{pool}}");
