@@ -32,36 +32,35 @@ export async function open(browser, url, { viewport, ...options }) {
   const page = await context.newPage();
   const failures = [];
   page.on('pageerror', (error) => failures.push(error.message));
-  const answer = await page.goto(url);
-  if (!answer?.ok()) {
-    throw new Error(`${url} answered ${answer?.status()} ${answer?.statusText()}`);
-  }
   try {
+    const answer = await page.goto(url);
+    if (!answer?.ok()) {
+      throw new Error(`it answered ${answer?.status()}`);
+    }
     await page.waitForFunction(() => document.documentElement.dataset.ready === 'true');
-  } catch {
-    const why = failures.length > 0 ? failures.join('; ') : `nothing was drawn in ${PATIENCE_MS / 1000} s`;
-    throw new Error(`${url}: ${why}`);
+  } catch (error) {
+    await context.close();
+    // What the page itself complained about says more than that it was not done in time.
+    const why = failures.length > 0 ? failures.join('; ') : error.message.split('\n')[0];
+    throw new Error(`cannot draw ${url}: ${why}`);
   }
   return { context, page, failures };
 }
 
-/** The whole page as a PNG with at most 256 colours, which is a third of the size. Gives its size. */
+/** The whole page as a PNG with at most 256 colours, which is a third of the size; says what was written. */
 export async function picture(page, path) {
   const { width } = page.viewportSize();
   const height = await page.evaluate(() => {
-    const { body } = document;
-    return Math.ceil(Math.max(body.scrollHeight, body.getBoundingClientRect().bottom + window.scrollY));
+    const { body, documentElement } = document;
+    return Math.ceil(Math.max(body.scrollHeight, documentElement.getBoundingClientRect().height));
   });
   // With a window as high as the page nothing is stitched together, and nothing is drawn late.
   await page.setViewportSize({ width, height });
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   const full = await page.screenshot({ animations: 'disabled', caret: 'hide' });
   // Without dithering: that is for photographs, and noise does not compress.
-  const image = await sharp(full).png({ palette: true, colours: 256, dither: 0, effort: 10 }).toBuffer();
-  await writeFile(path, image);
-  return { width, height, bytes: image.length };
-}
-
-export function describe(path, { width, height, bytes }) {
-  return `${path}: ${width} x ${height}, ${Math.ceil(bytes / 1024)} KiB`;
+  const options = { palette: true, colours: 256, dither: 0, effort: 10 };
+  const { data, info } = await sharp(full).png(options).toBuffer({ resolveWithObject: true });
+  await writeFile(path, data);
+  return `${path}: ${info.width} x ${info.height}, ${Math.ceil(info.size / 1024)} KiB`;
 }

@@ -3,7 +3,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
-import { describe, open, picture } from './browser.mjs';
+import { open, picture } from './browser.mjs';
 import { bundle } from './bundle.mjs';
 import { serve } from './server.mjs';
 
@@ -67,7 +67,7 @@ async function renderDashboard(browser, origin, name, query, options) {
     // Icons come one by one, after the first drawing.
     await page.waitForLoadState('networkidle');
     const path = join(options.out, `${name}.png`);
-    console.log(`\n${describe(path, await picture(page, path))}`);
+    console.log(`\n${await picture(page, path)}`);
     const panels = await page.evaluate(() => window.__panels);
     return [...failures.map((failure) => `${name}: ${failure}`), ...report(name, panels)];
   } finally {

@@ -99,7 +99,7 @@ function pass(upstream, request, response) {
     answer.pipe(response);
   });
   passed.on('error', (error) => {
-    const body = { status: 'error', error: `cannot reach Prometheus: ${error.message}` };
+    const body = { status: 'error', error: `cannot reach ${upstream}: ${error.message}` };
     response.writeHead(502, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
   request.pipe(passed);

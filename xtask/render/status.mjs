@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { describe, open, picture } from './browser.mjs';
+import { open, picture } from './browser.mjs';
 
 const SHOTS = [
   { name: 'status-light', viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
@@ -26,7 +26,7 @@ export async function renderStatus(browser, { status, out }) {
     const { context, page, failures } = await open(browser, status, window);
     try {
       const path = join(out, `${name}.png`);
-      console.log(describe(path, await picture(page, path)));
+      console.log(await picture(page, path));
       problems.push(...failures.map((failure) => `${name}: ${failure}`));
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       if (wide > window.viewport.width) {

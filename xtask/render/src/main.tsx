@@ -10,7 +10,7 @@ import { GlobalStyles } from '@grafana/ui';
 
 import type { Dashboard, Panel } from './dashboard';
 import { box, expanded } from './layout';
-import { MARGIN, Page } from './page';
+import { elementId, MARGIN, Page } from './page';
 import { isKnown } from './panel';
 import { type PanelData, query, type Scene } from './query';
 import { choose } from './variables';
@@ -47,7 +47,8 @@ await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(do
 
 window.__panels = drawn.map((panel) => {
   const { state, note } = data.get(panel)!;
-  return { title: panel.title || panel.type, state, note };
+  const notes = [note, hidden(panel)].filter((part) => part !== '');
+  return { title: panel.title || panel.type, state, note: notes.join('; ') };
 });
 document.documentElement.dataset.ready = 'true';
 
@@ -73,6 +74,25 @@ async function ask(panel: Panel): Promise<PanelData> {
     return { ...nothing, state: 'data', note: '' };
   }
   return query(panel, box(panel.gridPos, width).width - FRAME, scene);
+}
+
+/** What of a legend or a text only those see who scroll. */
+function hidden(panel: Panel): string {
+  const inner = document.querySelectorAll(`#${elementId(panel)} *`);
+  const scrolls = (element: Element) => ['auto', 'scroll'].includes(getComputedStyle(element).overflowY);
+  for (const element of [...inner].filter(scrolls)) {
+    const pixels = element.scrollHeight - element.clientHeight;
+    // The line below the last row of a legend is no loss.
+    if (pixels > 2) {
+      const { bottom } = element.getBoundingClientRect();
+      const rows = [...element.querySelectorAll('tbody tr')];
+      const below = rows.filter((row) => row.getBoundingClientRect().bottom > bottom + 2);
+      return rows.length > 0
+        ? `${below.length} of ${rows.length} rows are below what is seen`
+        : `${pixels} px are below what is seen`;
+    }
+  }
+  return '';
 }
 
 function draw(content: React.ReactNode) {

@@ -12,6 +12,10 @@ import { expand } from './variables';
 /** Around the grid, as around Grafana's. */
 export const MARGIN = 16;
 
+export function elementId(panel: Panel): string {
+  return `panel-${panel.id}`;
+}
+
 interface Props {
   dashboard: Dashboard;
   panels: Panel[];
@@ -29,7 +33,7 @@ export function Page({ dashboard, panels, data, scene, width }: Props) {
       <Header title={dashboard.title} scene={scene} />
       <div style={{ position: 'relative', width, height }}>
         {panels.map((panel, i) => (
-          <div key={panel.id} style={{ position: 'absolute', ...boxes[i] }}>
+          <div key={panel.id} id={elementId(panel)} style={{ position: 'absolute', ...boxes[i] }}>
             {content(panel, boxes[i])}
           </div>
         ))}

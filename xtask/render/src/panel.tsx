@@ -39,6 +39,8 @@ export function DrawnPanel({ panel, data, scene, width, height }: Props) {
       title={expand(panel.title ?? '', scene.chosen)}
       description={panel.description}
       displayMode={panel.transparent ? 'transparent' : 'default'}
+      // A stat brings the space around its text along, and its line reaches the edges.
+      padding={panel.type === 'stat' ? 'none' : 'md'}
       statusMessage={data.state === 'error' ? data.note : undefined}
       width={width}
       height={height}
