@@ -14,6 +14,7 @@ const PAGE = `<!doctype html>
 <meta charset="utf-8">
 <title>Dashboard</title>
 <link rel="stylesheet" href="/bundle/page.css">
+<style>body { margin: 0; }</style>
 <script>window.__grafana_public_path__ = '/public/';</script>
 <div id="root"></div>
 <script type="module" src="/bundle/page.js"></script>

@@ -43,10 +43,10 @@ struct Render {
     #[arg(long, default_value = "dark")]
     theme: Theme,
     /// Of the pictures of dashboards, in pixels.
-    #[arg(long, value_name = "PIXELS", default_value_t = 1600)]
+    #[arg(long, value_name = "PIXELS", default_value_t = 1600, value_parser = at_least(400))]
     width: u32,
     /// How far the dashboards look back.
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 15, value_parser = at_least(1))]
     minutes: u32,
 }
 
@@ -54,6 +54,10 @@ struct Render {
 enum Theme {
     Dark,
     Light,
+}
+
+fn at_least(least: i64) -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(least..)
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {

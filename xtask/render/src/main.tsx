@@ -85,7 +85,7 @@ function hidden(panel: Panel): string {
     // The line below the last row of a legend is no loss.
     if (pixels > 2) {
       const { bottom } = element.getBoundingClientRect();
-      const rows = [...element.querySelectorAll('tbody tr')];
+      const rows = panel.type === 'text' ? [] : [...element.querySelectorAll('tbody tr')];
       const below = rows.filter((row) => row.getBoundingClientRect().bottom > bottom + 2);
       return rows.length > 0
         ? `${below.length} of ${rows.length} rows are below what is seen`

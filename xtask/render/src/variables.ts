@@ -78,11 +78,15 @@ function format({ variable, values, raw }: Chosen, as: string | undefined): stri
     return values.join(',');
   }
   if (!variable.multi && !variable.includeAll && as !== 'regex') {
-    return values.join('').replaceAll('\\', '\\\\').replaceAll('"', '\\"');
+    return quoted(values.join(''));
   }
-  // Escaped for the regular expression, and once more for the quotes around it.
-  const escaped = values.map((value) => value.replace(/[\\^$*+?.()|[\]{}"]/g, '\\\\$&'));
+  const escaped = values.map((value) => quoted(value.replace(/[\\^$*+?.()|[\]{}]/g, '\\$&')));
   return escaped.length === 1 ? escaped[0] : `(${escaped.join('|')})`;
+}
+
+/** As it stands between the quotes of a query. */
+function quoted(value: string): string {
+  return value.replace(/[\\"]/g, '\\$&');
 }
 
 function list(value: string | string[] | undefined): string[] {
