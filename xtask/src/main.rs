@@ -9,6 +9,7 @@
 mod bench;
 mod ci;
 mod codegen;
+mod dashboards;
 mod loom;
 mod process;
 mod services;
@@ -33,6 +34,8 @@ struct Cli {
 enum Command {
     /// Write docs/metrics.md and the dashboards from the metric catalogue.
     Codegen(codegen::Args),
+    /// Draw the dashboards, and take pictures of the status page.
+    Dashboards(dashboards::Args),
     /// Check the rules that neither the compiler nor clippy knows.
     Tidy,
     /// Run all tests of the workspace.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
 fn dispatch() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Codegen(args) => codegen::run(&args)?,
+        Command::Dashboards(args) => return dashboards::run(&args),
         Command::Tidy => tidy::run()?,
         Command::Test(args) => test::run(&args)?,
         Command::Bench(args) => return bench::run(&args),
