@@ -5,42 +5,47 @@
 // each kind of card is a <template> in index.html; `data-field` there names a number of the
 // server's row, so a new number usually needs no code here.
 
-
 // ---- What is drawn -----------------------------------------------------------------------------
 
 /** The server keeps as many ticks; older ones are forgotten here as there. */
 const KEPT_TICKS = 450;
+/** As many as leave the first cards in sight. */
+const FIRST_FINDINGS = 6;
+const FORGET_FINDING_MS = 15_000;
 const HIDDEN_POLL_MS = 30_000;
 const LONGEST_BACKOFF_MS = 30_000;
 /** Longer than any answer takes that is still worth having. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
-/** Bounds are dashed and grey, second series differ by a dash as well as by colour. */
+/**
+ * Later series are drawn above earlier ones, so a bound stays visible where it is reached. Series
+ * differ by a dash or a filled area as well as by colour.
+ */
 const bound = (field, label) => ({ field, label, tone: "grey", dash: [5, 4], stepped: true });
 const line = (field, label, tone = "blue") => ({ field, label, tone, filled: tone === "blue" });
-const other = (field, label, tone) => ({ field, label, tone, dash: [2, 2] });
+const other = (field, label, tone) => ({ field, label, tone, dash: [6, 3] });
 
 const KINDS = [
   {
     kind: "limiter", list: "limiters", title: "Limiters",
     charts: [
-      { title: "In flight against limit", format: "count", series: [bound("limit", "limit"), line("in_flight", "in flight")] },
+      { title: "In flight against limit", format: "count", series: [line("in_flight", "in flight"), bound("limit", "limit")] },
       { title: "Admitted and rejected", format: "rate", series: [line("admitted", "admitted"), line("rejected", "rejected", "red")] },
-      { title: "Wait and hold, p99", format: "seconds", series: [other("hold_p99", "hold", "purple"), line("wait_p99", "wait")] },
+      { title: "Wait and hold, p99", format: "seconds", series: [line("wait_p99", "wait"), other("hold_p99", "hold", "purple")] },
     ],
   },
   {
     kind: "pool", list: "pools", title: "Pools",
     charts: [
-      { title: "Connections used", format: "count", series: [bound("max", "max"), line("used", "used")] },
+      { title: "Connections used", format: "count", series: [line("used", "used"), bound("max", "max")] },
       { title: "Waiting for a connection", format: "count", series: [line("pending", "waiting")] },
-      { title: "Wait and use, p99", format: "seconds", series: [other("use_p99", "use", "purple"), line("wait_p99", "wait")] },
+      { title: "Wait and use, p99", format: "seconds", series: [line("wait_p99", "wait"), other("use_p99", "use", "purple")] },
     ],
   },
   {
     kind: "batcher", list: "batchers", title: "Batchers",
     charts: [
-      { title: "Batch size against target", format: "count", series: [bound("target_items", "target"), line("mean_batch_items", "mean size")] },
+      { title: "Batch size against target", format: "count", series: [line("mean_batch_items", "mean size"), bound("target_items", "target")] },
       { title: "Items", format: "rate", series: [line("items", "items")] },
       { title: "Overhead share of the time", format: "share", series: [line("overhead_share", "overhead")] },
     ],
@@ -50,7 +55,7 @@ const KINDS = [
     charts: [
       { title: "Items", format: "rate", series: [line("items", "ended"), line("failed_items", "failed", "red")] },
       { title: "Items in flight", format: "count", series: [line("in_flight_items", "in flight")] },
-      { title: "Duration, p99", format: "seconds", series: [other("duration_p99", "call", "purple"), line("item_p99", "item")] },
+      { title: "Duration, p99", format: "seconds", series: [line("item_p99", "item"), other("duration_p99", "call", "purple")] },
     ],
   },
 ];
@@ -60,12 +65,12 @@ const SEVERITIES = ["critical", "warning", "info"];
 
 /** What the bound of a batcher means for whoever reads it. */
 const BOUNDS = {
-  overhead: "large enough: overhead is small",
-  objective: "the latency objective",
-  load: "no load calls for more",
-  weight: "a batch may not weigh more",
+  overhead: "larger ones would save little",
+  objective: "larger ones would miss the latency objective",
+  load: "no load calls for larger ones",
+  weight: "larger ones would weigh too much",
   max: "the configured maximum",
-  observed: "larger batches cost more an item",
+  observed: "larger ones cost more per item",
   unprofitable: "batching saves nothing here",
   warm_up: "costs are not known yet",
 };
@@ -134,7 +139,7 @@ const FORMATS = {
   share: (value) => `${(value * 100).toFixed(value !== 0 && value < 0.0995 ? 1 : 0)} %`,
   seconds,
   mode: (value) => ({ enforce: "enforced", shadow: "shadow: refuses nobody", off: "off: refuses nobody" })[value] ?? value,
-  bound: (value) => (BOUNDS[value] ? `: ${BOUNDS[value]}` : ""),
+  bound: (value) => BOUNDS[value] ?? "",
 };
 
 function format(value, as = "text") {
@@ -311,11 +316,11 @@ class Chart {
       },
       axes: [
         {
-          ...axis, grid: { show: false }, size: 24, gap: 4, space: 64, incrs: [60, 120, 300, 600],
+          ...axis, grid: { show: false }, size: 26, gap: 6, space: 64, incrs: [60, 120, 300, 600],
           values: (_, splits) => splits.map((split) => CLOCK.format(split * 1000)),
         },
         {
-          ...axis, grid, size: 54, gap: 6, space: 34,
+          ...axis, grid, size: 52, gap: 6, space: 26,
           incrs: as === "count" ? [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6] : undefined,
           values: (_, splits) => splits.map((split) => axisLabel(split, as)),
         },
@@ -454,6 +459,7 @@ class Card {
 
   show(visible) {
     this.visible = visible;
+    this.node.classList.toggle("card-near", visible);
     if (visible) this.draw();
     else for (const chart of this.charts) chart.erase();
   }
@@ -548,16 +554,18 @@ const page = {
   cards: new Map(),
   sections: new Map(),
   filter: "",
-  /** The findings that were announced, without their numbers. */
-  announced: null,
+  allFindings: false,
+  /** The findings that were announced, without their numbers: how bad, and when seen last. */
+  announced: new Map(),
 };
 
 function render(data) {
   page.data = data;
   write($("version"), data.version);
-  drawFindings(data.findings);
+  $("toolbar").hidden = $("findings").hidden = false;
   for (const spec of KINDS) drawSection(spec, data);
   applyFilter();
+  drawFindings(data.findings);
   for (const card of page.cards.values()) card.draw();
 
   const foot = [`Rates and quantiles are over the last ${data.window_seconds} s, charts over the last 15 minutes with a point every ${data.tick_seconds} s. Times are local.`];
@@ -648,57 +656,74 @@ function applyFilter() {
 }
 
 function drawFindings(findings) {
+  const count = page.cards.size;
   $("loading").hidden = true;
   $("calm").hidden = findings.length > 0;
-  const watched = KINDS.reduce((sum, { list }) => sum + page_rows(list).length, 0);
-  write($("calm-detail"), `${watched} ${watched === 1 ? "component" : "components"} watched.`);
+  write($("calm-detail"), `${count} ${count === 1 ? "component" : "components"} watched.`);
 
-  const list = $("findings-list");
   const sorted = [...findings].sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
-  while (list.childElementCount > sorted.length) list.lastElementChild.remove();
-  sorted.forEach((finding, i) => {
-    const item = list.children[i] ?? list.appendChild(findingItem());
-    if (item.dataset.severity !== finding.severity) {
-      item.dataset.severity = finding.severity;
-      item.firstElementChild.replaceWith(icon(finding.severity));
-    }
-    const [severity, link, kind, text] = item.parts;
-    write(severity, finding.severity);
-    write(kind, KIND_WORDS[finding.kind] ?? finding.kind);
-    write(link, finding.name);
-    link.setAttribute("href", `#${keyOf(finding.kind, finding.name)}`);
-    write(text, finding.text);
-  });
+  const shown = page.allFindings ? sorted : sorted.slice(0, FIRST_FINDINGS);
+  const list = $("findings-list");
+  while (list.childElementCount > shown.length) list.lastElementChild.remove();
+  shown.forEach((finding, i) => drawFinding(list.children[i] ?? list.appendChild(findingItem()), finding));
+
+  const more = $("more-findings");
+  more.hidden = sorted.length <= FIRST_FINDINGS;
+  more.setAttribute("aria-expanded", page.allFindings);
+  write(more, page.allFindings ? `Show the first ${FIRST_FINDINGS} only` : `Show all ${sorted.length} findings`);
+  write($("findings-count"), sorted.length ? `${sorted.length}` : "");
+
   announce(sorted);
-  const worst = sorted[0]?.severity ?? "calm";
-  document.documentElement.dataset.worst = worst;
-  document.title = findings.length ? `(${findings.length}) Floodway · ${location.host}` : `Floodway · ${location.host}`;
+  const found = findings.length ? `(${findings.length}) ` : "";
+  document.title = `${found}Floodway · ${location.host}`;
 }
 
-const page_rows = (list) => page.data[list];
+function drawFinding(item, { severity, kind, name, text }) {
+  if (item.dataset.severity !== severity) {
+    item.dataset.severity = severity;
+    item.firstElementChild.replaceWith(icon(severity));
+  }
+  write(item.parts.severity, severity);
+  write(item.parts.link, name);
+  write(item.parts.kind, KIND_WORDS[kind] ?? kind);
+  write(item.parts.text, text);
+  const key = keyOf(kind, name);
+  if (page.cards.has(key)) item.parts.link.setAttribute("href", `#${key}`);
+  else item.parts.link.removeAttribute("href");
+}
 
 function findingItem() {
   const item = element("li", "finding");
-  const [severity, link, kind, text] = [element("span", "finding-severity"), element("a", "finding-name"), element("span", "finding-kind"), element("span", "finding-text")];
   const head = element("span", "finding-head");
-  head.append(severity, link, kind);
-  item.append(icon("info"), head, text);
-  item.parts = [severity, link, kind, text];
+  item.parts = {
+    severity: element("span", "finding-severity"),
+    link: element("a", "finding-name"),
+    kind: element("span", "finding-kind"),
+    text: element("span", "finding-text"),
+  };
+  head.append(item.parts.severity, item.parts.link, item.parts.kind);
+  item.append(icon("info"), head, item.parts.text);
   return item;
 }
 
-/** Says what has come and what has gone. A number that moves is no change. */
+/**
+ * Says what has come, what became worse, and what has gone. A number that moves is no change, and a
+ * finding that comes and goes at its threshold is said once.
+ */
 function announce(findings) {
-  const now = new Map(findings.map((one) => [
-    `${one.severity} ${one.kind} ${one.name} ${one.text.replace(/[\d.,]+/g, "#")}`,
-    `${one.severity}: ${KIND_WORDS[one.kind] ?? one.kind} ${one.name} ${one.text}`,
-  ]));
-  const before = page.announced;
-  page.announced = now;
-  const came = [...now].filter(([key]) => !before?.has(key)).map(([, text]) => text);
-  const gone = [...(before ?? [])].filter(([key]) => !now.has(key));
+  const now = performance.now();
+  const came = [];
+  for (const { severity, kind, name, text } of findings) {
+    const key = `${kind} ${name} ${text.replace(/[\d.,]+/g, "#")}`;
+    const rank = SEVERITIES.indexOf(severity);
+    const known = page.announced.get(key);
+    if (!known || rank < known.rank) came.push(`${severity}: ${KIND_WORDS[kind] ?? kind} ${name} ${text}`);
+    page.announced.set(key, { rank: Math.min(rank, known?.rank ?? rank), seen: now });
+  }
+  const gone = [...page.announced].filter(([, { seen }]) => now - seen > FORGET_FINDING_MS);
+  for (const [key] of gone) page.announced.delete(key);
   if (came.length) write($("announcer"), came.join(". "));
-  else if (gone.length) write($("announcer"), now.size ? `${gone.length} no longer, ${now.size} left.` : "Nothing refused, nothing saturated.");
+  else if (gone.length) write($("announcer"), findings.length ? `${gone.length} no longer, ${findings.length} left.` : "Nothing refused, nothing saturated.");
 }
 
 // ---- Controls ----------------------------------------------------------------------------------
@@ -806,29 +831,19 @@ async function change(card, form, wanted) {
   };
   let asked = question(card, wanted);
   let refused = "";
-  while (asked || !controlToken.get()) {
+  for (;;) {
     const token = !controlToken.get();
-    const plain = { title: "Control token", text: `A change of ${card.name} needs the control token of this service. It stays in this tab.`, confirm: "Go on" };
-    const shown = asked ?? plain;
-    if (!(await ask({ ...shown, text: `${refused}${shown.text}`, token }))) return say("Nothing was changed.");
-    asked = null;
+    if (asked || token) {
+      const plain = { title: "Control token", text: `A change of ${card.name} needs the control token of this service. It stays in this tab.`, confirm: "Go on" };
+      const shown = asked ?? plain;
+      if (!(await ask({ ...shown, text: refused + shown.text, token }))) return say("Nothing was changed.");
+      asked = null;
+    }
     say("Changing …");
     const answer = await post(card, form, wanted);
-    if (answer.unauthorized) {
-      controlToken.set(null);
-      refused = `The server refused this token: ${answer.error}. `;
-      say(refused.trim(), true);
-      continue;
-    }
-    return conclude(card, answer, say);
-  }
-  say("Changing …");
-  const answer = await post(card, form, wanted);
-  if (answer.unauthorized) {
+    if (!answer.unauthorized) return conclude(card, answer, say);
     controlToken.set(null);
-    say(`The server refused the token: ${answer.error}. Try again with another one.`, true);
-  } else {
-    conclude(card, answer, say);
+    refused = `The server refused this token: ${answer.error}. `;
   }
 }
 
@@ -908,8 +923,10 @@ function accept(data) {
   const restarted = link.startedMs !== null && data.started_ms !== link.startedMs;
   link.startedMs = data.started_ms;
   link.failures = 0;
-  if (restarted || data.history.next < ticks.next) {
-    // The numbers of ticks began again, so this answer begins somewhere in the middle.
+  if (ticks.next > 0 && (restarted || data.history.next < ticks.next)) {
+    // The numbers of ticks began again, so this answer begins somewhere in the middle. An answer
+    // to a question for everything is taken as it is: behind a balancer it may be another process
+    // each time, and asking again would never end.
     ticks.reset();
     return schedule(0);
   }
@@ -936,7 +953,8 @@ function needToken(used) {
   clearTimeout(link.timer);
   const opened = $("token-panel").hidden;
   $("token-panel").hidden = false;
-  $("loading").hidden = true;
+  // Nothing can be said about findings, not even that there are none.
+  if (!page.data) $("findings").hidden = true;
   write($("token-error"), used ? "The server refused this token." : "");
   setState("token");
   if (opened || used) $("token").focus();
@@ -1002,6 +1020,11 @@ $("filter").addEventListener("input", (event) => {
   page.filter = event.target.value.trim().toLowerCase();
   applyFilter();
   for (const card of page.cards.values()) card.draw();
+});
+
+$("more-findings").addEventListener("click", () => {
+  page.allFindings = !page.allFindings;
+  drawFindings(page.data.findings);
 });
 
 $("token-form").addEventListener("submit", (event) => {
