@@ -92,7 +92,7 @@ fn deploys() -> Annotation {
         datasource: Datasource::CHOSEN,
         enable: true,
         icon_color: "blue",
-        expr: now.unless(&before).to_string(),
+        expr: now.not_in(&before).to_string(),
         step: "60s",
         title_format: "Deploy of {{version}}",
         text_format: "{{job}} runs {{version}}",

@@ -134,7 +134,7 @@ impl Expr {
     }
 
     /// Without the series that `other` has, too.
-    pub(super) fn unless(&self, other: &Self) -> Self {
+    pub(super) fn not_in(&self, other: &Self) -> Self {
         Self(format!("{self} unless {other}"))
     }
 

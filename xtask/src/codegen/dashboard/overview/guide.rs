@@ -87,8 +87,7 @@ pub(super) fn line() -> Line {
 fn content() -> String {
     let mut text = String::from(
         "| you see | it means, and what helps | look at |\n|:--|:--|:--|\n\
-         | *Firing alerts* above zero | each alert has a runbook in `docs/runbooks`, which its \
-         annotation `runbook_url` names | the red marks in the panels |\n",
+         | *Firing alerts* above zero | each alert has a runbook of its name in `docs/runbooks` | the red marks in the panels |\n",
     );
     for (seen, meaning, uid, title) in ADVICE {
         let url = target_of(uid);
