@@ -33,7 +33,7 @@ pub(super) struct Alert {
 }
 
 /// What an alert asks of people.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 pub(super) enum Severity {
     /// Look now: users are refused or wait in vain.
     Critical,

@@ -155,7 +155,7 @@ mod tests {
                 ("none", Node::List(Vec::new())),
             ])
         };
-        let root = Node::Map(vec![("rules", Node::List(vec![rule("A"), rule("it's")]))]);
+        let root = Node::Map(vec![("rules", Node::List(vec![rule("A"), rule("1's")]))]);
         let words = "word ".repeat(17);
         let one = |name: &str| {
             format!(
@@ -165,7 +165,7 @@ mod tests {
                 words.trim()
             )
         };
-        let expected = format!("# One.\n# Two.\nrules:\n{}\n{}", one("A"), one("'it''s'"));
+        let expected = format!("# One.\n# Two.\nrules:\n{}\n{}", one("A"), one("'1''s'"));
         assert_eq!(document("One.\nTwo.", &root), expected);
     }
 
