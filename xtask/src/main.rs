@@ -31,7 +31,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Write docs/metrics.md and the dashboards from the metric catalogue.
+    /// Write docs/metrics.md, dashboards, rules and their tests from the metric catalogue.
     Codegen(codegen::Args),
     /// Check the rules that neither the compiler nor clippy knows.
     Tidy,

@@ -12,8 +12,8 @@ pub(super) enum Node {
     Lines(String),
     /// A sentence, wrapped.
     Prose(String),
-    List(Vec<Node>),
-    Map(Vec<(&'static str, Node)>),
+    List(Vec<Self>),
+    Map(Vec<(&'static str, Self)>),
 }
 
 /// Columns after which prose is wrapped.
