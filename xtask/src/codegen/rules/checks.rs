@@ -103,29 +103,56 @@ fn the_rules_pass_their_tests() {
     promtool(["test", "rules"].map(Into::into).into_iter().chain(files));
 }
 
-/// The only alert that has to fire without any series, and so has no labels to be told apart by.
-#[test]
-fn a_target_that_never_was_is_missing() {
-    let rules = root().join("dashboards/prometheus/alerting-rules.yml");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("test.yml");
+/// The alerts that fire in the end, of one value per minute for each series.
+#[track_caller]
+fn fire(series: &[(String, &str)], alerts: &[String]) {
+    let given = series
+        .iter()
+        .map(|(series, values)| serde_json::json!({ "series": series, "values": values }));
+    let expected = alerts.iter().map(|labels| serde_json::json!({ "value": 1, "labels": labels }));
+    let rules = ["recording-rules.yml", "alerting-rules.yml"];
     let test = serde_json::json!({
-        "rule_files": [rules],
+        "rule_files": rules.map(|name| root().join("dashboards/prometheus").join(name)),
         "tests": [{
             "interval": "1m",
-            "input_series": [],
+            "input_series": given.collect::<Vec<_>>(),
             "promql_expr_test": [{
-                "eval_time": "10m",
+                "eval_time": "20m",
                 "expr": "ALERTS{alertstate=\"firing\"}",
-                "exp_samples": [{
-                    "value": 1,
-                    "labels": "ALERTS{alertname=\"FloodwayTargetMissing\", \
-                        alertstate=\"firing\", component=\"exporter\", severity=\"warning\"}",
-                }],
+                "exp_samples": expected.collect::<Vec<_>>(),
             }],
         }],
     });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("test.yml");
     // JSON is YAML.
     std::fs::write(&file, test.to_string()).unwrap();
     promtool(["test", "rules"].map(Into::into).into_iter().chain([file]));
+}
+
+fn fired(name: &str, component: &str, more: &str) -> String {
+    format!(
+        "ALERTS{{alertname=\"{name}\", alertstate=\"firing\", severity=\"warning\", \
+         component=\"{component}\"{more}}}"
+    )
+}
+
+/// The only alert that has to fire without any series, and so has no labels to be told apart by.
+#[test]
+fn a_target_that_never_was_is_missing() {
+    fire(&[], &[fired("FloodwayTargetMissing", "exporter", "")]);
+}
+
+/// Pools that let nobody look on while they connect have one of the two counters.
+#[test]
+fn errors_of_pools_are_failures_to_connect() {
+    let labels = "job=\"shop\", pool=\"orders-db\"";
+    let of = |metric: &floodway_metrics::Metric| format!("{}{{{labels}}}", metric.name);
+    fire(
+        &[
+            (of(&floodway_metrics::catalogue::pool::ERRORS), "0+30x20"),
+            (of(&floodway_metrics::catalogue::exporter::BUILD_INFO), "1x20"),
+        ],
+        &[fired("FloodwayPoolConnectFailing", "pool", &format!(", {labels}"))],
+    );
 }

@@ -12,6 +12,8 @@ pub(super) struct Example {
     /// What is special about it; empty if nothing is.
     pub(super) note: &'static str,
     pub(super) given: Vec<Given>,
+    /// When it has begun and not lasted for long enough.
+    pub(super) not_yet: Option<&'static str>,
     /// Whether it takes days rather than minutes.
     pub(super) days: bool,
     /// Since the first value.
@@ -26,12 +28,16 @@ pub(super) struct Given {
 }
 
 pub(super) fn example(at: &'static str, given: impl Into<Vec<Given>>) -> Example {
-    Example { note: "", given: given.into(), days: false, at }
+    Example { note: "", given: given.into(), not_yet: None, days: false, at }
 }
 
 impl Example {
     pub(super) fn note(self, note: &'static str) -> Self {
         Self { note, ..self }
+    }
+
+    pub(super) fn not_yet(self, at: &'static str) -> Self {
+        Self { not_yet: Some(at), ..self }
     }
 
     pub(super) fn over_days(self) -> Self {

@@ -35,7 +35,7 @@ fn target_missing() -> Alert {
         summary: "Job \"{{ $labels.job }}\" shows no metrics of Floodway",
         description: "No instance has shown any for five minutes: they are down, or Prometheus does \
             not reach them. Without the name of a job, Prometheus has had none for a day.",
-        fires: example("40m", info_of("1x20 _x20")),
+        fires: example("40m", info_of("1x20 _x20")).not_yet("29m"),
         shows: "",
         silent: vec![example("30m", info_of("1x20 _x10")).note("missing for less than that")],
     }

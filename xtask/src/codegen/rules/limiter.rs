@@ -154,6 +154,7 @@ fn fast_burn() -> Alert {
             example("10m", traffic("0+986x10", "0+14x10", "0+0x10")),
             example("10m", traffic("0+980x10", "0+0x10", "0+20x10")).note("only low priority"),
             example("10m", traffic("0+8x10", "0x5 9x5", "0+0x10")).note("nine refusals at night"),
+            example("13m", traffic("0+980x15", "0+60x5 300x10", "0+0x15")).note("it is over"),
         ],
     }
 }
@@ -172,7 +173,11 @@ fn slow_burn() -> Alert {
             spent in five days.",
         fires: example("30m", traffic("0+993x30", "0+7x30", "0+0x30")),
         shows: "0.7%",
-        silent: vec![example("30m", traffic("0+995x30", "0+5x30", "0+0x30"))],
+        silent: vec![
+            example("30m", traffic("0+995x30", "0+5x30", "0+0x30")),
+            example("30m", traffic("0+8x30", "0x5 9x25", "0+0x30")).note("nine refusals at night"),
+            example("90m", traffic("0+990x90", "0+30x50 1500x40", "0+0x90")).note("it is over"),
+        ],
     }
 }
 
@@ -356,10 +361,9 @@ fn in_shadow() -> Alert {
         summary: "Limiter {{ $labels.limiter }} of {{ $labels.job }} is still in shadow mode",
         description: "Some instance has not enforced its limit for a week, so nothing is protected \
             there.",
-        fires: example("170h", given("1x2550")).over_days(),
+        fires: example("170h", given("1x2550")).over_days().not_yet("167h"),
         shows: "",
         silent: vec![
-            example("167h", given("1x2550")).over_days().note("not yet a week"),
             example("170h", given("1x1500 0x15 1x1035")).over_days().note("enforced for an hour"),
         ],
     }

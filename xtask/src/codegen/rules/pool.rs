@@ -79,7 +79,7 @@ fn connects_fail() -> Alert {
         when: CONNECT_FAILING_WHEN,
         summary: "Pool {{ $labels.pool }} of {{ $labels.job }} fails to connect",
         description: "{{ $value | humanize }} attempts per second to open a connection fail.",
-        fires: example("20m", given("0x20", "0+30x20")),
+        fires: example("20m", given("0+30x20", "0+120x20")),
         shows: "500m",
         silent: vec![
             example("20m", given("0+60x10 600x10", "0x20")).note("it is over"),
@@ -179,7 +179,7 @@ fn overdue() -> Alert {
         summary: "A connection of pool {{ $labels.pool }} on {{ $labels.instance }} does not come \
             back",
         description: "It has been out for {{ $value | humanizeDuration }}.",
-        fires: example("10m", oldest("0+60x10")),
+        fires: example("10m", oldest("0+60x10")).not_yet("6m"),
         shows: "10m 0s",
         silent: vec![example("10m", oldest("0+60x5 0x5")).note("it came back after five minutes")],
     }

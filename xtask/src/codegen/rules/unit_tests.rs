@@ -78,7 +78,7 @@ fn records(kind: ComponentKind, recording: &Recording) -> Node {
         ("eval_time", text(example.at)),
         ("exp_samples", Node::List(vec![sample])),
     ]);
-    test(format!("{name} records"), example, ("promql_expr_test", expectation))
+    test(format!("{name} records"), example, ("promql_expr_test", vec![expectation]))
 }
 
 fn fires(kind: ComponentKind, alert: &Alert) -> Node {
@@ -90,8 +90,19 @@ fn fires(kind: ComponentKind, alert: &Alert) -> Node {
         ("exp_labels", Node::Map(own.chain(labels).collect())),
         ("exp_annotations", Node::Map(annotations.into())),
     ]);
-    let name = format!("{} fires", title(alert));
-    test(name, &alert.fires, ("alert_rule_test", expectation(alert, &alert.fires, vec![fired])))
+    let early = alert.fires.not_yet.map_or_else(|| just_before(alert.lasts), str::to_owned);
+    let expected = vec![
+        expectation(alert, &early, Vec::new()),
+        expectation(alert, alert.fires.at, vec![fired]),
+    ];
+    test(format!("{} fires", title(alert)), &alert.fires, ("alert_rule_test", expected))
+}
+
+/// When something that begins at once, or with the second sample, has lasted for almost `lasts`.
+fn just_before(lasts: &str) -> String {
+    let minutes = lasts.strip_suffix('m').and_then(|minutes| minutes.parse::<u32>().ok());
+    let minutes = minutes.unwrap_or_else(|| panic!("{lasts}: say when it has not lasted yet"));
+    format!("{}m", minutes.saturating_sub(1).max(1))
 }
 
 fn silent(alert: &Alert, example: &Example) -> Node {
@@ -99,7 +110,7 @@ fn silent(alert: &Alert, example: &Example) -> Node {
         "" => format!("{} stays silent", title(alert)),
         note => format!("{} stays silent: {note}", title(alert)),
     };
-    test(name, example, ("alert_rule_test", expectation(alert, example, Vec::new())))
+    test(name, example, ("alert_rule_test", vec![expectation(alert, example.at, Vec::new())]))
 }
 
 /// The name of an alert, and its severity, in which alerts of one name differ.
@@ -107,15 +118,15 @@ pub(super) fn title(alert: &Alert) -> String {
     format!("{} ({})", alert.name, alert.severity.as_str())
 }
 
-fn expectation(alert: &Alert, example: &Example, alerts: Vec<Node>) -> Node {
+fn expectation(alert: &Alert, at: &str, alerts: Vec<Node>) -> Node {
     Node::Map(vec![
-        ("eval_time", text(example.at)),
+        ("eval_time", text(at)),
         ("alertname", text(alert.name)),
         ("exp_alerts", Node::List(alerts)),
     ])
 }
 
-fn test(name: String, example: &Example, (kind, expected): (&'static str, Node)) -> Node {
+fn test(name: String, example: &Example, (kind, expected): (&'static str, Vec<Node>)) -> Node {
     let series = example.given.iter().map(|given| {
         Node::Map(vec![("series", text(&given.series)), ("values", text(&given.values))])
     });
@@ -123,7 +134,7 @@ fn test(name: String, example: &Example, (kind, expected): (&'static str, Node))
         ("name", Node::Text(name)),
         ("interval", text(example.interval())),
         ("input_series", Node::List(series.collect())),
-        (kind, Node::List(vec![expected])),
+        (kind, Node::List(expected)),
     ])
 }
 
