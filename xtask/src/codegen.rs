@@ -4,6 +4,7 @@ mod dashboard;
 mod grafana;
 mod promql;
 mod reference;
+mod rules;
 #[cfg(test)]
 mod selectors;
 
@@ -66,6 +67,7 @@ fn generated() -> Result<Vec<Generated>> {
         text.push('\n');
         files.push(Generated { path, text });
     }
+    files.extend(rules::all().into_iter().map(|(path, text)| Generated { path, text }));
     Ok(files)
 }
 
@@ -104,6 +106,15 @@ mod tests {
                 "dashboards/fan-out.json",
                 "dashboards/batcher.json",
                 "dashboards/exporter.json",
+                "dashboards/prometheus/recording-rules.yml",
+                "dashboards/prometheus/alerting-rules.yml",
+                "dashboards/prometheus/tests/limiter.yml",
+                "dashboards/prometheus/tests/pool.yml",
+                "dashboards/prometheus/tests/fan-out.yml",
+                "dashboards/prometheus/tests/batcher.yml",
+                "dashboards/prometheus/tests/exporter.yml",
+                "dashboards/prometheus/tests/days.yml",
+                "docs/runbooks/README.md",
             ]
         );
     }

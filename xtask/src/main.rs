@@ -32,7 +32,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Write docs/metrics.md and the dashboards from the metric catalogue.
+    /// Write docs/metrics.md, dashboards, rules and their tests from the metric catalogue.
     Codegen(codegen::Args),
     /// Draw the dashboards, and take pictures of the status page.
     Dashboards(dashboards::Args),

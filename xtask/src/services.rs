@@ -22,6 +22,11 @@ struct Service {
 }
 
 const SERVICES: &[Service] = &[
+    Service {
+        binary: "amtool",
+        packages: &["prometheus-alertmanager"],
+        daemon: "prometheus-alertmanager",
+    },
     // The plain name serves releases of Debian that carry another major version.
     Service {
         binary: "postgres",

@@ -4,6 +4,7 @@
 //! `cargo xtask test --install-services` installs what is missing and sets
 //! `FLOODWAY_REQUIRE_SERVICES=1`, which turns every skip into a failure.
 
+mod alertmanager;
 mod binary;
 mod port;
 mod postgres;
@@ -13,6 +14,7 @@ mod proxy;
 mod redis;
 mod requirement;
 
+pub use alertmanager::amtool;
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use prometheus::{promtool, promtool_check_metrics};
