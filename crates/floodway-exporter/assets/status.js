@@ -72,7 +72,7 @@ const BOUNDS = {
   max: "the configured maximum",
   observed: "larger ones cost more per item",
   unprofitable: "batching saves nothing here",
-  warm_up: "costs are not known yet",
+  warm_up: "costs are still being measured",
 };
 
 /** What a label of a breakdown means, where the word alone does not say. */
@@ -116,7 +116,9 @@ function scaled(value) {
 
 function seconds(value) {
   if (value === 0) return "0 ms";
-  if (value < 0.9995e-6) return "<1 µs";
+  if (value < 0.5e-9) return "<1 ns";
+  // An item of a batch may cost as little.
+  if (value < 0.9995e-6) return `${digits(value * 1e9)} ns`;
   if (value < 0.9995e-3) return `${digits(value * 1e6)} µs`;
   if (value < 0.9995) return `${digits(value * 1e3)} ms`;
   if (value < 99.5) return `${digits(value)} s`;
@@ -426,7 +428,7 @@ class Card {
       if ("alarm" in node.dataset) node.dataset.alarm = value > 0;
     }
     for (const node of this.meters) this.measure(node);
-    for (const node of this.breakdowns) breakdown(node, this.row[node.dataset.breakdown]);
+    for (const node of this.breakdowns) breakdown(node, this.row[node.dataset.breakdown] ?? []);
     if (this.row.mode) this.node.dataset.mode = this.row.mode;
     if (this.controls) this.controls.hidden = !(control && this.row.adjustable);
     this.mark(findings.filter((finding) => finding.kind === this.kind && finding.name === this.name));
