@@ -158,7 +158,12 @@ impl State {
         if self.recent.len() > WINDOW {
             self.recent.pop_front();
         }
-        let mut charted = charted::values(&self.rows);
+        // Those in trouble first: it is they that somebody wants to see.
+        let said = findings(&self.rows);
+        let in_trouble = |key: &Key| said.iter().any(|one| one.kind == key.0 && one.name == key.1);
+        let (troubled, well): (Vec<_>, Vec<_>) =
+            charted::values(&self.rows).partition(|(key, _)| in_trouble(key));
+        let mut charted = troubled.into_iter().chain(well);
         let values = charted.by_ref().take(MAX_CHARTED).collect();
         self.omitted = charted.count();
         self.ticks.push_back(Tick { time, values });
