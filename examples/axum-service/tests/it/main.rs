@@ -5,6 +5,7 @@ mod service;
 
 use std::thread;
 
+use floodway_test_support::promtool_check_metrics;
 use serde_json::Value;
 
 use self::{collector::Collector, service::Service};
@@ -56,6 +57,10 @@ fn the_pages_say_what_became_of_the_orders() {
         "floodway_pool_connections_max{pool=\"sqlite\"} 4",
     ] {
         assert!(page.contains(&format!("{line}\n")), "{line:?} is not in:\n{page}");
+    }
+    let (_, body) = page.split_once("\r\n\r\n").expect("a body");
+    if let Some(judged) = promtool_check_metrics(body) {
+        assert_eq!(judged, Ok(()));
     }
     let data = status(&service, "pools");
     for (kind, name) in [("limiters", "http"), ("pools", "sqlite"), ("batchers", "orders")] {
