@@ -48,3 +48,8 @@ pub use floodway_metrics::Registry;
 pub use server::{ServeError, Server};
 pub use status::Controls;
 pub use token::{Token, TokenError};
+
+/// Compiles and runs the examples of the guide. A doctest alone: the guide is not in the package.
+#[cfg(all(doctest, feature = "otel"))]
+#[doc = include_str!("../../../docs/guides/observability.md")]
+struct ObservabilityGuide;
