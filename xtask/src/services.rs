@@ -18,23 +18,24 @@ struct Service {
     /// The Debian packages that have it, best first.
     packages: &'static [&'static str],
     /// What the packages start on their own account.
-    daemon: &'static str,
+    daemon: Option<&'static str>,
 }
 
 const SERVICES: &[Service] = &[
     Service {
         binary: "amtool",
         packages: &["prometheus-alertmanager"],
-        daemon: "prometheus-alertmanager",
+        daemon: Some("prometheus-alertmanager"),
     },
+    Service { binary: "chromium", packages: &["chromium"], daemon: None },
     // The plain name serves releases of Debian that carry another major version.
     Service {
         binary: "postgres",
         packages: &["postgresql-15", "postgresql"],
-        daemon: "postgresql",
+        daemon: Some("postgresql"),
     },
-    Service { binary: "promtool", packages: &["prometheus"], daemon: "prometheus" },
-    Service { binary: "redis-server", packages: &["redis-server"], daemon: "redis-server" },
+    Service { binary: "promtool", packages: &["prometheus"], daemon: Some("prometheus") },
+    Service { binary: "redis-server", packages: &["redis-server"], daemon: Some("redis-server") },
 ];
 
 /// Debian keeps each major version's server programs out of `PATH`, in a folder of its own.
@@ -79,7 +80,9 @@ fn install_servers() -> Result<()> {
 /// Stops what the package has just started, now and at the next boot: tests start servers of their
 /// own, and nobody asked for another one.
 fn stop(service: &Service) -> Result<()> {
-    let daemon = service.daemon;
+    let Some(daemon) = service.daemon else {
+        return Ok(());
+    };
     for command in [["service", daemon, "stop"], ["update-rc.d", daemon, "disable"]] {
         // Where there is no init system, nothing was started and there may be nothing to call.
         if process::run(as_root()?.args(command)).is_err() {

@@ -74,6 +74,6 @@ impl Drop for Server {
     clippy::disallowed_methods,
     reason = "a process of another program is waited for, in a thread that serves nothing else"
 )]
-fn pause() {
+pub(crate) fn pause() {
     thread::sleep(PAUSE);
 }

@@ -1,4 +1,6 @@
-//! `promtool`, the judge of what Prometheus can read.
+//! `promtool`, the judge of what Prometheus can read, and a Prometheus that reads it.
+
+mod server;
 
 use std::{
     io::Write,
@@ -8,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
+pub use self::server::{Alert, Prometheus, Series};
 use crate::{binary, requirement};
 
 /// Where `promtool` is; `None`, after saying so, if it is not installed.
