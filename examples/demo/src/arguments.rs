@@ -22,15 +22,31 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) quick: bool,
 
-    /// Serve the protected service without load until Ctrl-C
+    /// Serve the protected service until Ctrl-C, with a status page at /floodway
+    ///
+    /// It has one more route than the services that are compared: the page of a customer, a fan-out
+    /// over the database and two partner services.
     #[arg(long, conflicts_with_all = ["quick", "json"])]
     pub(crate) serve: bool,
+
+    /// Drive the service that is served, with up to so many times what it can do
+    ///
+    /// Once a minute the rate swings from half of the measured capacity to so many times the
+    /// capacity, and back.
+    #[arg(long, value_name = "FACTOR", requires = "serve", value_parser = factor)]
+    pub(crate) load: Option<f64>,
+
+    /// Let whoever has this token change limits on the status page of --serve
+    #[arg(long, value_name = "TOKEN", env = "FLOODWAY_DEMO_CONTROL_TOKEN", hide_env_values = true)]
+    pub(crate) control_token: Option<String>,
 
     /// Seed of the arrivals and the mix of requests; the same for both services
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 
     /// Loopback port to serve on [default: a free one]
+    ///
+    /// dashboards/prometheus/prometheus.yml scrapes 8080.
     #[arg(long)]
     pub(crate) port: Option<u16>,
 
@@ -82,11 +98,19 @@ With --serve, orders that are placed at the same time go into the database toget
     '{\"customer_id\":1,\"product_id\":2,\"month\":3,\"quantity\":4,\"unit_price_cents\":500}'";
 
 fn seconds(value: &str) -> Result<Duration, String> {
-    let seconds: f64 = value.parse().map_err(|error| format!("{error}"))?;
-    if !(0.1..=600.0).contains(&seconds) {
-        return Err("out of range, expected 0.1 to 600".into());
+    number(value, 0.1, 600.0).map(Duration::from_secs_f64)
+}
+
+fn factor(value: &str) -> Result<f64, String> {
+    number(value, 0.1, 100.0)
+}
+
+fn number(value: &str, min: f64, max: f64) -> Result<f64, String> {
+    let number: f64 = value.parse().map_err(|error| format!("{error}"))?;
+    if !(min..=max).contains(&number) {
+        return Err(format!("out of range, expected {min} to {max}"));
     }
-    Ok(Duration::from_secs_f64(seconds))
+    Ok(number)
 }
 
 /// How long each part of the measurement takes.
@@ -127,7 +151,8 @@ impl Arguments {
             // Six times the first two, twice the next three, three times the round, six times the
             // inserts, and the rest of the budget for filling the table and for stragglers: 34 of
             // 40 s, 153 of 180 s.
-            None if self.quick => of([1, 1, 2, 4, 3, 1], 150),
+            // Where the capacity is no result, a rough one will do.
+            None if self.quick || self.serve => of([1, 1, 2, 4, 3, 1], 150),
             None => of([2, 5, 10, 25, 10, 6], 500),
         }
     }
@@ -155,6 +180,9 @@ mod tests {
         check_refused(&["--phase-seconds", "-1"], &["--phase-seconds"]);
         check_refused(&["--phase-seconds=nan"], &["--phase-seconds", "nan"]);
         check_refused(&["--serve", "--quick"], &["--serve", "--quick"]);
+        check_refused(&["--load", "3"], &["--serve"]);
+        check_refused(&["--serve", "--load", "0"], &["--load", "'0'"]);
+        check_refused(&["--serve", "--load=nan"], &["--load", "nan"]);
     }
 
     #[test]

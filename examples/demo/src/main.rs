@@ -12,6 +12,7 @@ mod inserts;
 mod latency;
 mod load;
 mod orders;
+mod partners;
 mod progress;
 mod report;
 mod run;

@@ -166,6 +166,22 @@ pub(crate) async fn find(connection: &mut AnyConnection, id: i64) -> Result<Opti
     }))
 }
 
+/// The order of a customer with the highest id.
+pub(crate) async fn latest(
+    connection: &mut AnyConnection,
+    customer_id: i64,
+) -> Result<Option<Order>> {
+    let id =
+        sqlx::query_scalar::<_, Option<i64>>("SELECT MAX(id) FROM orders WHERE customer_id = $1")
+            .bind(customer_id)
+            .fetch_one(&mut *connection)
+            .await?;
+    match id {
+        Some(id) => find(connection, id).await,
+        None => Ok(None),
+    }
+}
+
 /// The summary of a customer; `None` without any order. Two aggregates over all its orders.
 pub(crate) async fn summary(
     connection: &mut AnyConnection,

@@ -1,5 +1,7 @@
 //! One run of the demo from the beginning to the end.
 
+mod serve;
+
 use std::{
     fs::{self, OpenOptions},
     net::{Ipv4Addr, TcpListener},
@@ -7,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use floodway_exporter::Exporter;
+use floodway_exporter::{Exporter, Token};
 use floodway_metrics::Registry;
 use tokio::{net::TcpSocket, runtime::Handle};
 
@@ -18,7 +20,7 @@ use crate::{
     inserts,
     load::{Client, OpenLoop, Phase, closed_loop},
     report::{self, OVERLOAD, OVERLOAD_FACTOR, RECOVERY, Report, STEADY},
-    server::Server,
+    server::{Extras, Server},
     stop::Stop,
 };
 
@@ -33,12 +35,14 @@ const MIN_RATE: f64 = 1.0;
 /// fails or is stopped.
 pub(crate) async fn run(arguments: &Arguments, server: &Handle, stop: &Stop) -> Result<()> {
     let listener = listen(arguments.port)?;
+    let control_token = control_token(arguments)?;
     if let Some(path) = &arguments.json {
         check_writable(path)?;
     }
     let exporter = Exporter::new(Registry::global()).with_facade()?;
     let database = Database::create(arguments.database_url.as_deref()).await?;
-    let demo = Demo { arguments, server, stop, listener, exporter, database: &database };
+    let demo =
+        Demo { arguments, server, stop, listener, control_token, exporter, database: &database };
     let outcome = demo.run().await;
     let removed = database.remove().await;
     outcome.and(removed)
@@ -62,6 +66,12 @@ fn listen(port: Option<u16>) -> Result<TcpListener> {
     })
 }
 
+/// Read before anything begins, and not by clap, which would repeat what it refuses.
+fn control_token(arguments: &Arguments) -> Result<Option<Token>> {
+    let token = arguments.control_token.as_deref().map(Token::new);
+    token.transpose().context("--control-token")
+}
+
 fn check_writable(path: &Path) -> Result<()> {
     // Not truncated: if the run fails, an earlier report is still there.
     OpenOptions::new()
@@ -73,19 +83,12 @@ fn check_writable(path: &Path) -> Result<()> {
         .with_context(|| format!("--json {}: cannot write", path.display()))
 }
 
-/// How to place an order.
-fn example(url: &str) -> String {
-    format!(
-        "curl -X POST {url}/orders -H 'content-type: application/json' -d '{}'",
-        r#"{"customer_id":1,"product_id":2,"month":3,"quantity":4,"unit_price_cents":500}"#,
-    )
-}
-
 struct Demo<'a> {
     arguments: &'a Arguments,
     server: &'a Handle,
     stop: &'a Stop,
     listener: TcpListener,
+    control_token: Option<Token>,
     exporter: Exporter,
     database: &'a Database,
 }
@@ -93,6 +96,13 @@ struct Demo<'a> {
 impl Demo<'_> {
     async fn run(&self) -> Result<()> {
         let orders = self.arguments.orders;
+        // Whoever opens it now has it as soon as there is a service: the port is bound already.
+        let page = format!("http://{}/floodway", self.listener.local_addr()?);
+        if self.arguments.serve {
+            println!("{page}");
+        } else {
+            eprintln!("{page}");
+        }
         eprintln!("filling the table with {orders} orders");
         tokio::select! {
             filled = self.database.fill(orders) => filled?,
@@ -115,20 +125,6 @@ impl Demo<'_> {
                 .with_context(|| format!("--json {}: cannot write", path.display()))?;
         }
         Ok(())
-    }
-
-    /// Serves without load.
-    async fn serve(&self) -> Result<()> {
-        let server = self.start(Arm::Protected).await?;
-        let url = format!("http://{}", server.address());
-        println!("POST {url}/orders");
-        println!("GET  {url}/orders/1");
-        println!("GET  {url}/customers/1/summary");
-        println!("GET  {url}/metrics");
-        println!("{}", example(&url));
-        println!("Ctrl-C ends");
-        self.stop.requested().await;
-        server.stop().await
     }
 
     async fn compare(&self) -> Result<Report> {
@@ -188,13 +184,18 @@ impl Demo<'_> {
 
     /// A service on a pool of its own.
     async fn start(&self, arm: Arm) -> Result<Server> {
+        self.start_with(arm, Extras::default()).await
+    }
+
+    async fn start_with(&self, arm: Arm, extras: Extras) -> Result<Server> {
         Server::start(
             self.server,
             self.listener.try_clone()?,
             arm,
             self.database.pool(),
             self.database.last_order().await?,
-            self.exporter.routes(),
+            self.exporter.clone(),
+            extras,
         )
         .await
     }

@@ -3,21 +3,23 @@
 mod access;
 mod answer;
 mod inserts;
+mod page;
 mod routes;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
-use axum::{Router, serve::ListenerExt};
+use axum::{Router, response::Redirect, routing::get, serve::ListenerExt};
 use floodway::{BuildError, Limiter, PoolLimiter, Queue};
+use floodway_exporter::{Controls, Exporter, Token};
 use floodway_pool::SqlxPool;
 use floodway_tower::{LimiterLayer, http};
 use sqlx::{Any, AnyPool};
 use tokio::{net::TcpListener, runtime::Handle, sync::oneshot, task::JoinHandle, time::timeout};
 
-use self::routes::Service;
 pub(crate) use self::{access::Access, inserts::batcher};
-use crate::{arm::Arm, database::POOL_SIZE};
+use self::{page::Pages, routes::Service};
+use crate::{arm::Arm, database::POOL_SIZE, partners::Partners};
 
 /// One round of the pool: enough to keep it busy between bursts, and so few that their turn comes
 /// well before [`MAX_WAIT`]. Who is refused is then refused on arrival.
@@ -27,6 +29,15 @@ const MAX_WAIT: Duration = Duration::from_millis(250);
 
 /// How long the last answers may take when the service stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What the protected service has where it is not compared with another.
+#[derive(Debug, Default)]
+pub(crate) struct Extras {
+    /// With them there is the page of a customer.
+    pub(crate) partners: Option<Partners>,
+    /// Who has it may change limits.
+    pub(crate) control_token: Option<Token>,
+}
 
 /// A running service.
 #[derive(Debug)]
@@ -39,26 +50,27 @@ pub(crate) struct Server {
 
 impl Server {
     /// Serves on `listener`, on the threads of `runtime`, with connections from `pool`.
-    /// `last_order` is the highest id in the table; `metrics` are the routes that show them.
+    /// `last_order` is the highest id in the table.
     pub(crate) async fn start(
         runtime: &Handle,
         listener: std::net::TcpListener,
         arm: Arm,
         pool: AnyPool,
         last_order: i64,
-        metrics: Router,
+        exporter: Exporter,
+        extras: Extras,
     ) -> Result<Self> {
         let start = async move {
             let listener = TcpListener::from_std(listener)?;
             let address = listener.local_addr()?;
-            let api = match arm {
+            let router = match arm {
                 Arm::Plain => {
                     let access = Arc::new(Access::Plain(pool.clone()));
-                    routes::api(Service::new(access, None, last_order))
+                    routes::api(Service::new(access, None, last_order)).merge(exporter.routes())
                 }
-                Arm::Protected => protected(pool.clone(), last_order)?,
+                Arm::Protected => protected(pool.clone(), last_order, exporter, extras)?,
             };
-            let router = api.merge(metrics);
+            let router = router.route("/", get(async || Redirect::temporary("/floodway")));
             let (stop, stopped) = oneshot::channel();
             // Answers are small and must not wait for acknowledgements.
             let listener = listener.tap_io(|stream| {
@@ -108,17 +120,33 @@ pub(crate) fn connections(pool: AnyPool) -> Result<PoolLimiter<SqlxPool<Any>>, B
 /// what the pool cannot serve is refused before it has cost anything. Orders that are placed at the
 /// same time go together: since somebody at the door waits for each batch, batches need no more
 /// connections than the door has let in.
-fn protected(pool: AnyPool, last_order: i64) -> Result<Router> {
+fn protected(
+    pool: AnyPool,
+    last_order: i64,
+    mut exporter: Exporter,
+    extras: Extras,
+) -> Result<Router> {
     let connections = connections(pool)?;
     let requests = Limiter::builder("orders-http")
         .queue(Queue::fifo().capacity(QUEUE_CAPACITY).max_wait(MAX_WAIT))
         .ceiling(connections.ceiling())
         .build()?;
+    if let Some(token) = extras.control_token {
+        let controls =
+            Controls::new(token).limiter(requests.handle()).limiter(connections.limiter().handle());
+        exporter = exporter.with_controls(controls);
+    }
     let access = Arc::new(Access::Protected(connections));
     let inserts = batcher(Arc::clone(&access))?;
+    // Not behind the door: a page waits for partners most of its time, and would keep those out who
+    // could use a connection meanwhile. Each of its pieces passes the limiter of what it needs.
+    let pages = match extras.partners {
+        Some(partners) => page::route(Pages::new(Arc::clone(&access), partners)?),
+        None => Router::new(),
+    };
     let service = Service::new(access, Some(inserts), last_order);
     let layer = LimiterLayer::new(requests)
         .classify(http::HttpStatus::default())
         .respond(http::service_unavailable);
-    Ok(routes::api(service).route_layer(layer))
+    Ok(routes::api(service).route_layer(layer).merge(pages).merge(exporter.routes()))
 }

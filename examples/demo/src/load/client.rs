@@ -64,6 +64,9 @@ impl Client {
             Call::Summary { customer } => {
                 (Method::GET, format!("/customers/{customer}/summary"), Bytes::new())
             }
+            Call::Page { customer } => {
+                (Method::GET, format!("/customers/{customer}/page"), Bytes::new())
+            }
             Call::Find { id } => (Method::GET, format!("/orders/{id}"), Bytes::new()),
             Call::Create(order) => {
                 (Method::POST, "/orders".to_owned(), serde_json::to_vec(&order)?.into())

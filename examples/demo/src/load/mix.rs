@@ -8,9 +8,17 @@ use crate::orders::{CUSTOMERS, MONTHS, NewOrder, PRODUCTS};
 /// One request.
 #[derive(Clone, Debug)]
 pub(super) enum Call {
-    Summary { customer: i64 },
-    Find { id: i64 },
+    Summary {
+        customer: i64,
+    },
+    Find {
+        id: i64,
+    },
     Create(NewOrder),
+    /// Not in the [`Mix`]: only the service of `--serve` has it.
+    Page {
+        customer: i64,
+    },
 }
 
 /// Mostly summaries, which cost milliseconds, and some reads and writes, which cost next to

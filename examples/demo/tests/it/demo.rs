@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    process::{Child, ChildStdout, Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 pub(crate) fn command(arguments: &[&str]) -> Command {
@@ -39,9 +39,14 @@ impl Running {
         Self { child }
     }
 
-    /// Its standard output, line by line.
-    pub(crate) fn lines(&mut self) -> BufReader<ChildStdout> {
-        BufReader::new(self.child.stdout.take().expect("not taken before"))
+    /// Where it serves, as it says in its first line.
+    pub(crate) fn address(&mut self) -> String {
+        let mut line = String::new();
+        // Borrowed, because a demo whose output nobody takes would end with the next line.
+        let mut lines = BufReader::new(self.child.stdout.as_mut().expect("piped"));
+        lines.read_line(&mut line).expect("the first line");
+        let address = line.trim().strip_prefix("http://").expect("the URL of the status page");
+        address.strip_suffix("/floodway").expect("the URL of the status page").to_owned()
     }
 
     /// Reads standard error until a line contains `part`.
@@ -62,6 +67,12 @@ impl Running {
             .status()
             .expect("kill is installed");
         assert!(sent.success());
+    }
+
+    /// Ends it as a crash would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
     }
 
     /// Waits for its end: exit code and the rest of standard output.
