@@ -1,6 +1,8 @@
 //! Runs the program as a user does.
 
+mod browser;
 mod demo;
 mod errors;
+mod live;
 mod measure;
 mod serve;
