@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 
     /// Serve the protected service until Ctrl-C, with a status page at /floodway
     ///
-    /// It has one more route than the services that are compared: the page of a customer, a fan-out
+    /// It has the page of a customer, too, which the services that are compared do not have: a fan-out
     /// over the database and two partner services.
     #[arg(long, conflicts_with_all = ["quick", "json"])]
     pub(crate) serve: bool,

@@ -71,6 +71,9 @@ impl Client {
             Call::Create(order) => {
                 (Method::POST, "/orders".to_owned(), serde_json::to_vec(&order)?.into())
             }
+            Call::CreateAll(orders) => {
+                (Method::POST, "/orders/bulk".to_owned(), serde_json::to_vec(&orders)?.into())
+            }
         };
         let uri = Uri::builder()
             .scheme(Scheme::HTTP)

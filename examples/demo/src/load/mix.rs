@@ -1,24 +1,18 @@
 //! What requests ask for, from a seed.
 
-use rand::{RngExt, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::orders::{CUSTOMERS, MONTHS, NewOrder, PRODUCTS};
 
-/// One request.
+/// One request. The last two are not in the [`Mix`].
 #[derive(Clone, Debug)]
 pub(super) enum Call {
-    Summary {
-        customer: i64,
-    },
-    Find {
-        id: i64,
-    },
+    Summary { customer: i64 },
+    Find { id: i64 },
     Create(NewOrder),
-    /// Not in the [`Mix`]: only the service of `--serve` has it.
-    Page {
-        customer: i64,
-    },
+    CreateAll(Vec<NewOrder>),
+    Page { customer: i64 },
 }
 
 /// Mostly summaries, which cost milliseconds, and some reads and writes, which cost next to
@@ -42,13 +36,17 @@ impl Mix {
         match random.random_range(0..100) {
             0..80 => Call::Summary { customer: random.random_range(1..=CUSTOMERS) },
             80..95 => Call::Find { id: random.random_range(1..=self.orders) },
-            _ => Call::Create(NewOrder {
-                customer_id: random.random_range(1..=CUSTOMERS),
-                product_id: random.random_range(1..=PRODUCTS),
-                month: random.random_range(1..=MONTHS),
-                quantity: random.random_range(1..=9),
-                unit_price_cents: random.random_range(100..=9_999),
-            }),
+            _ => Call::Create(order(random)),
         }
+    }
+}
+
+pub(super) fn order(random: &mut impl Rng) -> NewOrder {
+    NewOrder {
+        customer_id: random.random_range(1..=CUSTOMERS),
+        product_id: random.random_range(1..=PRODUCTS),
+        month: random.random_range(1..=MONTHS),
+        quantity: random.random_range(1..=9),
+        unit_price_cents: random.random_range(100..=9_999),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{f64::consts::TAU, time::Duration};
 
-use rand::{RngExt, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::{
     task::JoinSet,
@@ -12,16 +12,19 @@ use tokio::{
 use super::{
     Client,
     arrivals::Arrivals,
-    mix::{Call, Mix},
+    mix::{Call, Mix, order},
 };
 use crate::{orders::CUSTOMERS, stop::Stop};
 
 /// From the lowest rate to the highest and back.
 const PERIOD: Duration = Duration::from_secs(60);
 
-/// One in so many requests asks for the page of a customer. A page takes eight operations, some of
-/// them over HTTP, so that more of them would be most of the load.
-const REQUESTS_PER_PAGE: u32 = 50;
+/// Of so many requests one asks for the page of a customer, and one places many orders. Both take
+/// several times what others take, so that more of them would be most of the load.
+const REQUESTS_PER_RARE_ONE: u32 = 50;
+
+/// Orders that are placed by one request, at most.
+const MAX_ORDERS: usize = 40;
 
 /// Arrivals at a rate that swings between two.
 #[derive(Clone, Copy, Debug)]
@@ -47,10 +50,7 @@ impl Swing {
             if random.random::<f64>() * self.high > self.rate(due) {
                 continue;
             }
-            let call = match random.random_range(0..REQUESTS_PER_PAGE) {
-                0 => Call::Page { customer: random.random_range(1..=CUSTOMERS) },
-                _ => mix.draw(),
-            };
+            let call = rare_call(&mut random).unwrap_or_else(|| mix.draw());
             tokio::select! {
                 () = stop.requested() => return,
                 () = sleep_until(begin + due) => {}
@@ -67,6 +67,18 @@ impl Swing {
         let turn = at.as_secs_f64() / PERIOD.as_secs_f64();
         let height = (1.0 - (TAU * turn).cos()) / 2.0;
         self.low + (self.high - self.low) * height
+    }
+}
+
+/// A call that is not in the mix, now and then.
+fn rare_call(random: &mut impl Rng) -> Option<Call> {
+    match random.random_range(0..REQUESTS_PER_RARE_ONE) {
+        0 => Some(Call::Page { customer: random.random_range(1..=CUSTOMERS) }),
+        1 => {
+            let count = random.random_range(1..=MAX_ORDERS);
+            Some(Call::CreateAll((0..count).map(|_| order(random)).collect()))
+        }
+        _ => None,
     }
 }
 

@@ -29,6 +29,7 @@ impl Demo<'_> {
         let server = self.start_with(Arm::Protected, extras).await?;
         let url = format!("http://{}", server.address());
         println!("POST {url}/orders");
+        println!("POST {url}/orders/bulk");
         println!("GET  {url}/orders/1");
         println!("GET  {url}/customers/1/summary");
         println!("GET  {url}/customers/1/page");

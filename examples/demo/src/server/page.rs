@@ -29,10 +29,10 @@ use crate::{
 };
 
 /// When the page is sent, whatever is there.
-const DEADLINE: Duration = Duration::from_millis(250);
+const DEADLINE: Duration = Duration::from_millis(500);
 
 /// Within the deadline, so that a partner that does not answer counts as overloaded.
-const PATIENCE: Duration = Duration::from_millis(120);
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Later than nineteen of twenty answers.
 const HEDGE_AFTER: Duration = Duration::from_millis(50);

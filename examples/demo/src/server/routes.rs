@@ -17,6 +17,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
+use futures::future::try_join_all;
 use serde::Serialize;
 
 use super::{
@@ -25,6 +26,9 @@ use super::{
     inserts::{InsertError, Inserts},
 };
 use crate::orders::{self, CUSTOMERS, MONTHS, NewOrder, Order, PRODUCTS, Summary};
+
+/// Orders that one request may place.
+const MAX_BULK: i64 = 1_000;
 
 const POOL_TIMEOUTS: &str = "demo_pool_timeouts_total";
 
@@ -48,6 +52,7 @@ type Shared = State<Arc<Service>>;
 pub(super) fn api(service: Arc<Service>) -> Router {
     Router::new()
         .route("/orders", post(create))
+        .route("/orders/bulk", post(create_all))
         .route("/orders/{id}", get(find))
         .route("/customers/{id}/summary", get(summary))
         .with_state(service)
@@ -59,9 +64,19 @@ async fn create(
 ) -> Result<(StatusCode, Json<Created>), Refusal> {
     let Json(order) = order?;
     validate(&order)?;
-    let id = service.last_order.fetch_add(1, Ordering::Relaxed) + 1;
-    service.insert(Order { id, order }).await?;
-    Ok((StatusCode::CREATED, Json(Created { id })))
+    Ok((StatusCode::CREATED, Json(service.place(order).await?)))
+}
+
+/// Orders of a marketplace, which collects them. Those that were stored stay if others fail.
+async fn create_all(
+    State(service): Shared,
+    orders: Result<Json<Vec<NewOrder>>, JsonRejection>,
+) -> Result<(StatusCode, Json<Vec<Created>>), Refusal> {
+    let Json(orders) = orders?;
+    check("orders", orders.len() as i64, 1..=MAX_BULK)?;
+    orders.iter().try_for_each(validate)?;
+    let placed = orders.into_iter().map(|order| service.place(order));
+    Ok((StatusCode::CREATED, Json(try_join_all(placed).await?)))
 }
 
 async fn find(
@@ -85,17 +100,18 @@ async fn summary(
 }
 
 fn validate(order: &NewOrder) -> Result<(), Refusal> {
-    let check = |field, value, range: RangeInclusive<i64>| {
-        if range.contains(&value) {
-            return Ok(());
-        }
-        Err(Refusal::OutOfRange { field, value, min: *range.start(), max: *range.end() })
-    };
     check("customer_id", order.customer_id, 1..=CUSTOMERS)?;
     check("product_id", order.product_id, 1..=PRODUCTS)?;
     check("month", order.month, 1..=MONTHS)?;
     check("quantity", order.quantity, 1..=1_000)?;
     check("unit_price_cents", order.unit_price_cents, 1..=1_000_000)
+}
+
+fn check(field: &'static str, value: i64, range: RangeInclusive<i64>) -> Result<(), Refusal> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(Refusal::OutOfRange { field, value, min: *range.start(), max: *range.end() })
 }
 
 impl Service {
@@ -108,6 +124,12 @@ impl Service {
         // rates.
         metrics::counter!(POOL_TIMEOUTS).increment(0);
         Arc::new(Self { access, inserts, last_order: AtomicI64::new(last_order) })
+    }
+
+    async fn place(&self, order: NewOrder) -> Result<Created, Refusal> {
+        let id = self.last_order.fetch_add(1, Ordering::Relaxed) + 1;
+        self.insert(Order { id, order }).await?;
+        Ok(Created { id })
     }
 
     async fn insert(&self, order: Order) -> Result<(), Refusal> {

@@ -27,6 +27,14 @@ fn port_in_use() {
 }
 
 #[test]
+fn control_token_that_is_too_short() {
+    check_refused(
+        &["--serve", "--control-token", "secret"],
+        &["--control-token: ", "6 characters"],
+    );
+}
+
+#[test]
 fn database_url_that_cannot_be_read() {
     check_refused(
         &["--database-url", "me:secret@host"],

@@ -22,6 +22,8 @@ fn check_measurement(more: &[&str]) {
     {
         assert!(said.contains(part), "{part:?} is not in:\n{said}");
     }
+    let first = stderr(&output).lines().next().map(str::to_owned).unwrap_or_default();
+    assert!(first.starts_with("http://127.0.0.1:") && first.ends_with("/floodway"), "{first}");
     assert!(!stderr(&output).contains('\u{1b}'), "control sequences without a terminal");
 
     let json = fs::read_to_string(path).expect("the report is written");
