@@ -5,6 +5,8 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use tempfile::TempDir;
+
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_floodway-demo"));
     command.args(arguments).stdin(Stdio::null());
@@ -27,16 +29,20 @@ pub(crate) fn stderr(output: &Output) -> String {
 /// A demo that runs in the background; killed on drop.
 pub(crate) struct Running {
     child: Child,
+    /// For its temporary files, which a demo that is killed leaves behind.
+    _folder: TempDir,
 }
 
 impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let child = command(arguments)
+            .env("TMPDIR", folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the demo starts");
-        Self { child }
+        Self { child, _folder: folder }
     }
 
     /// Where it serves, as it says in its first line.
