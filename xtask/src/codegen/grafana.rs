@@ -4,10 +4,7 @@ mod panel;
 
 use serde::Serialize;
 
-pub(super) use panel::{
-    Color, Custom, DataLink, FieldConfig, FieldDefaults, Legend, Options, Panel, Reduce, Show,
-    Stacking, Step, Target, Thresholds, ThresholdsStyle, Tooltip, YAxis,
-};
+pub(super) use panel::*;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -10,7 +10,7 @@ use floodway_metrics::catalogue::batcher::{
 
 use super::{
     Content, Line, Section,
-    panel::{Draft, Text},
+    panel::{Draft, Nothing, Text},
 };
 use crate::codegen::{
     grafana::Dashboard,
@@ -26,14 +26,32 @@ const NAME: &[&str] = &["batcher"];
 /// the answer to another item.
 pub(super) const WRONG: &[&str] = &["item_error", "batch_error", "rejected", "expired"];
 
-const NO_BATCHER: &str = "No batcher matches: check the variables above and the scrape.";
-const NO_ITEMS: &str = "No item ended: check that calls pass the batcher, and Batches in flight \
-    for those that still run.";
-const NO_BATCHES: &str = "No batch went: check that calls pass the batcher, and Queue fill for \
-    items that wait for a free slot.";
-const NO_ENDS: &str = "No batch ended: check Batches in flight for those that still run.";
-const NO_COSTS: &str = "No batch was measured: none ended, or its costs are not known yet.";
-const NO_WAITS: &str = "No wait was measured: nothing went, or the batcher measures no waits.";
+const NO_BATCHER: Nothing = Nothing {
+    short: "no batcher",
+    check: "No batcher matches: check the variables above and the scrape.",
+};
+const NO_ITEMS: Nothing = Nothing {
+    short: "no items",
+    check: "No item ended: check that calls pass the batcher, and Batches in flight \
+    for those that still run.",
+};
+const NO_BATCHES: Nothing = Nothing {
+    short: "no batches",
+    check: "No batch went: check that calls pass the batcher, and Queue fill for \
+    items that wait for a free slot.",
+};
+const NO_ENDS: Nothing = Nothing {
+    short: "no batches",
+    check: "No batch ended: check Batches in flight for those that still run.",
+};
+const NO_COSTS: Nothing = Nothing {
+    short: "not known",
+    check: "No batch was measured: none ended, or its costs are not known yet.",
+};
+const NO_WAITS: Nothing = Nothing {
+    short: "no waits",
+    check: "No wait was measured: nothing went, or the batcher measures no waits.",
+};
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
@@ -46,7 +64,7 @@ pub(super) fn dashboard() -> Dashboard {
         links: Vec::new(),
         sections: vec![
             Section::open("At a glance", vec![glance()]),
-            Section::open("Health", vec![batches(), ends()]),
+            Section::open("Health", vec![batches(), sizes(), ends()]),
             Section::open("Refused", vec![refused()]),
             Section::open("Where the time goes", vec![durations()]),
             Section::collapsed("What it saves", vec![costs()]),
@@ -130,7 +148,8 @@ fn batches() -> Line {
         title: "Size and its bounds",
         unit: "short",
         description: "Items that a batch may have, that it has on average, and that each bound \
-            would allow on its own; one that allows any number is at the configured maximum. \
+            would allow on its own (dashed; one that allows any number is at the configured \
+            maximum), on a logarithmic scale. \
             Good: the mean follows the load, up to the target. Mean near the target: the lowest \
             bound decides. Mean far below while items queue: batches go before they are full, \
             Flushes by trigger says why.",
@@ -141,7 +160,12 @@ fn batches() -> Line {
         sum_rate(&BATCH_ITEMS).sum_by(NAME).per(&rate(&FLUSHES).sum_by(NAME)),
         "{{batcher}} mean",
     )
-    .query(gauge(&BOUND_ITEMS).avg_by(&["batcher", BOUND.name]), "{{batcher}} {{bound}}");
+    .bound(gauge(&BOUND_ITEMS).avg_by(&["batcher", BOUND.name]), "{{batcher}} {{bound}}")
+    .logarithmic();
+    Line { height: 10, panels: vec![overhead, size] }
+}
+
+fn sizes() -> Line {
     let flushes = Draft::time_series(Text {
         title: "Flushes by trigger",
         unit: "ops",
@@ -152,7 +176,17 @@ fn batches() -> Line {
         no_value: NO_BATCHER,
     })
     .query(rate(&FLUSHES).sum_by(&["batcher", TRIGGER.name]), "{{batcher}} {{trigger}}");
-    Line { height: 10, panels: vec![overhead, size, flushes] }
+    let size = Draft::time_series(Text {
+        title: "Batch size",
+        unit: "short",
+        description: "Items of a batch as it left the queue: the mean, and what 95 and 99 of 100 \
+            batches stay below, which is interpolated within a bucket of the histogram and so may \
+            be off by half. Good: grows with the load. Mean near 1 under load: batching hardly \
+            happens, see Flushes by trigger. Mean and p99 far apart: items arrive in bursts.",
+        no_value: NO_BATCHES,
+    })
+    .sizes(&BATCH_ITEMS);
+    Line { height: 9, panels: vec![flushes, size] }
 }
 
 fn ends() -> Line {
@@ -176,16 +210,7 @@ fn ends() -> Line {
         no_value: NO_BATCHER,
     })
     .query(rate(&BATCHES).sum_by(&["batcher", BATCH_OUTCOME.name]), "{{batcher}} {{outcome}}");
-    let size = Draft::time_series(Text {
-        title: "Batch size",
-        unit: "short",
-        description: "Items of a batch as it left the queue. Good: grows with the load. p50 at 1 \
-            under load: batching hardly happens, see Flushes by trigger. Far apart p50 and p99: \
-            items arrive in bursts.",
-        no_value: NO_BATCHES,
-    })
-    .percentiles(&BATCH_ITEMS);
-    Line { height: 9, panels: vec![items, batches, size] }
+    Line { height: 9, panels: vec![items, batches] }
 }
 
 fn refused() -> Line {
@@ -199,7 +224,8 @@ fn refused() -> Line {
             outlives the batcher.",
         no_value: NO_BATCHER,
     })
-    .query(rate(&REJECTED).sum_by(&["batcher", REASON.name]), "{{batcher}} {{reason}}");
+    .query(rate(&REJECTED).sum_by(&["batcher", REASON.name]), "{{batcher}} {{reason}}")
+    .wide();
     let queue = Draft::time_series(Text {
         title: "Queue fill",
         unit: "percentunit",
@@ -245,6 +271,10 @@ fn durations() -> Line {
         no_value: NO_ENDS,
     })
     .percentiles(&EXECUTE_DURATION);
+    Line { height: 9, panels: vec![wait, execute] }
+}
+
+fn costs() -> Line {
     let cost = Draft::time_series(Text {
         title: "Cost per item",
         unit: "s",
@@ -259,10 +289,6 @@ fn durations() -> Line {
         "{{batcher}} cost",
     )
     .query(gauge(&ITEM_COST).avg_by(NAME), "{{batcher}} floor");
-    Line { height: 9, panels: vec![wait, execute, cost] }
-}
-
-fn costs() -> Line {
     let fixed = Draft::time_series(Text {
         title: "Fixed cost",
         unit: "s",
@@ -283,5 +309,5 @@ fn costs() -> Line {
     })
     .query(rate(&OVERHEAD_AVOIDED).sum_by(NAME), "{{batcher}} avoided")
     .query(rate(&OVERHEAD).sum_by(NAME), "{{batcher}} paid");
-    Line { height: 8, panels: vec![fixed, avoided] }
+    Line { height: 9, panels: vec![cost, fixed, avoided] }
 }

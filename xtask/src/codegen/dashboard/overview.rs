@@ -9,7 +9,7 @@ use floodway_metrics::{
 
 use super::{
     Content, Line, Section,
-    panel::{Draft, Text},
+    panel::{Draft, Nothing, Text},
     target_of,
 };
 use crate::codegen::{
@@ -32,13 +32,38 @@ const DETAILS: [(&str, &str, &str); 5] = [
     (super::exporter::UID, "Exporter", "Whether these numbers can be trusted"),
 ];
 
-const NO_REQUESTS: &str = "Nothing asked for a permit: check that requests pass a limiter.";
-const NO_LIMITER: &str = "No limiter matches: check the variables above and the scrape.";
-const NO_POOL: &str = "No pool matches: check the variables above, or there is none.";
-const NO_BATCHER: &str = "No batcher matches: check the variables above, or there is none.";
-const NO_CALLS: &str = "No call of a fan-out ended: check the variables above, or there is none.";
-const NO_COSTS: &str = "No batch was measured: none ended, or there is no batcher.";
-const NOTHING: &str = "Nothing happened: check the variables above and the scrape.";
+const NO_REQUESTS: Nothing = Nothing {
+    short: "no traffic",
+    check: "Nothing asked for a permit: check that requests pass a limiter.",
+};
+const NO_LIMITER: Nothing = Nothing {
+    short: "no limiter",
+    check: "No limiter matches: check the variables above and the scrape.",
+};
+const NO_POOL: Nothing = Nothing {
+    short: "no pool",
+    check: "No pool matches: check the variables above, or there is none.",
+};
+const NO_BATCHER: Nothing = Nothing {
+    short: "no batcher",
+    check: "No batcher matches: check the variables above, or there is none.",
+};
+const NO_CALLS: Nothing = Nothing {
+    short: "no calls",
+    check: "No call of a fan-out ended: check the variables above, or there is none.",
+};
+const NO_COSTS: Nothing = Nothing {
+    short: "not known",
+    check: "No batch was measured: none ended, or there is no batcher.",
+};
+const NO_ANSWER: Nothing = Nothing {
+    short: "no answer",
+    check: "Prometheus does not answer: check the data source above.",
+};
+const NOTHING: Nothing = Nothing {
+    short: "nothing",
+    check: "Nothing happened: check the variables above and the scrape.",
+};
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
@@ -52,7 +77,7 @@ pub(super) fn dashboard() -> Dashboard {
         sections: vec![
             Section::open("Is it healthy?", vec![health(), trends()]),
             Section::open("What is refused, and why?", vec![refused()]),
-            Section::open("Where is the time?", vec![times()]),
+            Section::open("Where is the time?", times().into()),
             Section::open("What to do?", vec![guide::line()]),
         ],
     })
@@ -97,7 +122,7 @@ fn health() -> Line {
             what is behind it is the bottleneck.",
         no_value: NO_LIMITER,
     })
-    .query(rate(&limiter::SATURATED_SECONDS).max(), "saturated")
+    .query(rate(&limiter::SATURATED_SECONDS).max().clamped(1), "saturated")
     .bad_above(0.7, 0.9)
     .details("Limiters", super::limiter::UID);
     let wait = Draft::stat(Text {
@@ -130,7 +155,7 @@ fn health() -> Line {
         unit: "short",
         description: "Alerts of Floodway that fire, in the selected jobs. Good: zero. Otherwise \
             the red marks in the panels say which and since when, and each names its runbook.",
-        no_value: "Prometheus does not answer: check the data source above.",
+        no_value: NO_ANSWER,
     })
     .query(firing_alerts().number(), "firing")
     .bad_from(1.0);
@@ -221,7 +246,7 @@ fn refused() -> Line {
     Line { height: 9, panels: vec![limiters, pools, batchers, names] }
 }
 
-fn times() -> Line {
+fn times() -> [Line; 2] {
     let limiters = Draft::time_series(Text {
         title: "Limiters: wait and hold p99",
         unit: "s",
@@ -273,5 +298,5 @@ fn times() -> Line {
     .bad_above(0.3, 0.5)
     .up_to(1.0)
     .details("Batchers", super::batcher::UID);
-    Line { height: 9, panels: vec![limiters, pools, stragglers, overhead] }
+    [vec![limiters, pools], vec![stragglers, overhead]].map(|panels| Line { height: 7, panels })
 }
