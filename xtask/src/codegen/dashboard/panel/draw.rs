@@ -14,7 +14,9 @@ const ROOM_FOR_LEGEND: u32 = 12;
 const NEUTRAL: &str = "text";
 
 impl Draft {
-    pub(in crate::codegen::dashboard) fn place(self, id: u32, grid_pos: GridPos) -> Panel {
+    pub(in crate::codegen::dashboard) fn place(mut self, id: u32, grid_pos: GridPos) -> Panel {
+        // Later ones are drawn above earlier ones, and values above what they are seen against.
+        self.queries.sort_by_key(|query| !query.is_bound);
         let kind = match self.kind {
             Kind::Stat => "stat",
             Kind::TimeSeries => "timeseries",

@@ -36,7 +36,8 @@ impl Draft {
         };
         let steps = matches!(lines, Lines::States(..));
         (self.kind == Kind::TimeSeries).then(|| Custom {
-            line_width: 1,
+            // Of a state that nothing is in, a line would be left on top of the others.
+            line_width: u32::from(!steps),
             line_interpolation: if steps { "stepAfter" } else { "linear" },
             fill_opacity,
             show_points: "never",
