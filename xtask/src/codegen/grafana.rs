@@ -4,7 +4,11 @@ mod panel;
 
 use serde::Serialize;
 
-pub(super) use panel::*;
+pub(super) use panel::{
+    Color, Custom, DataLink, FieldConfig, FieldDefaults, Legend, LineStyle, Mapping, Matcher,
+    Options, Override, Panel, Property, Reduce, Scale, Show, Shown, Special, Stacking, Step,
+    Target, Thresholds, ThresholdsStyle, Tooltip, YAxis,
+};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

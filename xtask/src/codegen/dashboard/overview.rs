@@ -1,6 +1,7 @@
 //! The first dashboard to open: is it healthy, what is refused, where is the time, what to do.
 
 mod guide;
+mod times;
 
 use floodway_metrics::{
     Metric,
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::codegen::{
     grafana::{Dashboard, Link},
-    promql::{Expr, count_rate, firing_alerts, increase, quantile, rate, rate_where, sum_rate},
+    promql::{Expr, count_rate, firing_alerts, increase, quantile, rate, rate_where},
 };
 
 pub(super) const UID: &str = "floodway-overview";
@@ -77,7 +78,7 @@ pub(super) fn dashboard() -> Dashboard {
         sections: vec![
             Section::open("Is it healthy?", vec![health(), trends()]),
             Section::open("What is refused, and why?", vec![refused()]),
-            Section::open("Where is the time?", times().into()),
+            Section::open("Where is the time?", times::lines().into()),
             Section::open("What to do?", vec![guide::line()]),
         ],
     })
@@ -244,59 +245,4 @@ fn refused() -> Line {
     .query(rate(&pool::REJECTIONS).sum_by(&["pool"]), "pool {{pool}}")
     .query(rate(&batcher::REJECTED).sum_by(&["batcher"]), "batcher {{batcher}}");
     Line { height: 9, panels: vec![limiters, pools, batchers, names] }
-}
-
-fn times() -> [Line; 2] {
-    let limiters = Draft::time_series(Text {
-        title: "Limiters: wait and hold p99",
-        unit: "s",
-        description: "Time to a permit, and time it is held. Good: waits far below holds, holds \
-            constant whatever the load. Holds that grow: what is behind is slow. Waits alone: the \
-            limit is below the traffic.",
-        no_value: NO_REQUESTS,
-    })
-    .query(quantile(0.99, &["limiter"], &limiter::WAIT_DURATION).numbers(), "{{limiter}} wait")
-    .query(quantile(0.99, &["limiter"], &limiter::HOLD_DURATION).numbers(), "{{limiter}} hold")
-    .details("Limiters", super::limiter::UID);
-    let pools = Draft::time_series(Text {
-        title: "Pools: wait and use p99",
-        unit: "s",
-        description: "Time to a connection, and time it is used. Good: waits far below uses. Uses \
-            that grow: slow queries, or work beside them while a connection is held. Waits alone: \
-            too few connections, or connecting is slow.",
-        no_value: NO_POOL,
-    })
-    .query(quantile(0.99, &["pool"], &pool::WAIT_DURATION).numbers(), "{{pool}} wait")
-    .query(quantile(0.99, &["pool"], &pool::USE_DURATION).numbers(), "{{pool}} use")
-    .details("Pools", super::pool::UID);
-    let stragglers = Draft::time_series(Text {
-        title: "Fan-outs: straggler share",
-        unit: "percentunit",
-        description: "Share of the time of calls that was spent after half of their items had \
-            ended. Good: up to 50 %. Above 60 %: a few items decide how long a call takes; hedge \
-            them, or give them a timeout.",
-        no_value: NO_CALLS,
-    })
-    .query(
-        sum_rate(&fan_out::STRAGGLER)
-            .sum_by(&["fan_out"])
-            .per(&sum_rate(&fan_out::DURATION).sum_by(&["fan_out"])),
-        "{{fan_out}}",
-    )
-    .bad_above(0.6, 0.8)
-    .up_to(1.0)
-    .details("Fan-outs", super::fan_out::UID);
-    let overhead = Draft::time_series(Text {
-        title: "Batchers: overhead share",
-        unit: "percentunit",
-        description: "Share of the time of batches that they would have cost without any item. \
-            Good: below 30 %, or anything while no item waits. Above while items queue: let \
-            batches be larger.",
-        no_value: NO_COSTS,
-    })
-    .query(super::batcher::overhead_share(|rate| rate.sum_by(&["batcher"])), "{{batcher}}")
-    .bad_above(0.3, 0.5)
-    .up_to(1.0)
-    .details("Batchers", super::batcher::UID);
-    [vec![limiters, pools], vec![stragglers, overhead]].map(|panels| Line { height: 7, panels })
 }
