@@ -204,9 +204,16 @@ impl Draft {
         self
     }
 
-    /// Equal ratios equally far apart, where both few and thousands matter; not for zeros.
+    /// Equal ratios equally far apart, where both one and millions matter, and nothing is zero.
     pub(super) fn logarithmic(mut self) -> Self {
-        self.lines = Lines::Logarithmic;
+        self.lines = Lines::Logarithmic { zeros: false };
+        self
+    }
+
+    /// As [`logarithmic`](Self::logarithmic), with room for zeros. Grafana labels every power of
+    /// this scale, which is too many for millions.
+    pub(super) fn logarithmic_from_zero(mut self) -> Self {
+        self.lines = Lines::Logarithmic { zeros: true };
         self
     }
 

@@ -175,12 +175,18 @@ pub(in crate::codegen) struct Stacking {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(tag = "type", rename_all = "camelCase")]
+#[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
 pub(in crate::codegen) enum Scale {
-    /// Equal ratios are equally far apart.
+    /// Equal ratios are equally far apart; there is no zero.
     Log {
         /// The base.
         log: u32,
+    },
+    /// As above a threshold; below it, equal differences are.
+    Symlog {
+        /// The base.
+        log: u32,
+        linear_threshold: u32,
     },
 }
 

@@ -23,7 +23,8 @@ pub(super) fn limit() -> Line {
     let bounds = Draft::time_series(Text {
         title: "Limit within its bounds",
         unit: "short",
-        description: "The highest limit of any instance between the bounds of the algorithm. \
+        description: "The highest limit of any instance between the bounds of the algorithm \
+            (dashed), on a logarithmic scale. \
             Good: moves in between; short dips are probes. At a bound for long, the bound \
             decides and not the algorithm: at the lower one see Completed by outcome, at the \
             upper one nobody is limited.",
@@ -31,7 +32,8 @@ pub(super) fn limit() -> Line {
     })
     .query(gauge(&LIMIT).max_by(NAME), "{{limiter}} limit")
     .bound(gauge(&LIMIT_MAX).max_by(NAME), "{{limiter}} max")
-    .bound(gauge(&LIMIT_MIN).min_by(NAME), "{{limiter}} min");
+    .bound(gauge(&LIMIT_MIN).min_by(NAME), "{{limiter}} min")
+    .logarithmic_from_zero();
     let changes = Draft::time_series(Text {
         title: "Changes of the limit",
         unit: "opm",

@@ -73,8 +73,7 @@ impl Draft {
         let defaults = FieldDefaults {
             unit: self.text.unit,
             no_value: if is_stat { nothing.short } else { nothing.check },
-            // A logarithmic scale has no zero.
-            min: (self.kind == Kind::TimeSeries && !self.is_logarithmic()).then_some(0.0),
+            min: (self.kind == Kind::TimeSeries && self.has_zero()).then_some(0.0),
             max: self.max,
             color: self.color(),
             mappings: if is_stat { vec![neutral(nothing.short)] } else { Vec::new() },

@@ -12,7 +12,9 @@ pub(super) enum Lines {
     Stacked,
     /// The states, and the colour of each.
     States(&'static [&'static str], &'static [&'static str]),
-    Logarithmic,
+    Logarithmic {
+        zeros: bool,
+    },
 }
 
 impl Lines {
@@ -28,7 +30,7 @@ impl Draft {
         let fill_opacity = match lines {
             // On a logarithmic scale an area is no amount, and those below lines of several
             // meanings blend into a colour of none.
-            Lines::Logarithmic => 0,
+            Lines::Logarithmic { .. } => 0,
             Lines::Plain if self.queries.len() > 1 => 0,
             Lines::Plain => 10,
             Lines::Stacked => 30,
@@ -43,20 +45,29 @@ impl Draft {
             show_points: "never",
             stacking: lines.are_stacked().then_some(Stacking { mode: "normal", group: "A" }),
             axis_soft_max: self.soft_max(),
-            scale_distribution: self.is_logarithmic().then_some(Scale::Log { log: 2 }),
+            scale_distribution: self.scale(),
             thresholds_style: ThresholdsStyle { mode: style },
         })
     }
 
-    pub(super) fn is_logarithmic(&self) -> bool {
-        matches!(self.lines, Lines::Logarithmic)
+    fn scale(&self) -> Option<Scale> {
+        match self.lines {
+            Lines::Logarithmic { zeros: false } => Some(Scale::Log { log: 2 }),
+            Lines::Logarithmic { zeros: true } => {
+                Some(Scale::Symlog { log: 2, linear_threshold: 1 })
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn has_zero(&self) -> bool {
+        !matches!(self.lines, Lines::Logarithmic { zeros: false })
     }
 
     /// Zeros alone would make an axis up to 100, which is over a minute and 10000 %. It is so low
     /// that what is more than nothing can be seen.
     fn soft_max(&self) -> Option<f64> {
-        let free = self.max.is_none() && !self.is_logarithmic();
-        free.then_some(match self.text.unit {
+        (self.max.is_none() && self.has_zero()).then_some(match self.text.unit {
             "s" => 0.001,
             "reqps" | "ops" | "cps" => 0.1,
             _ => 1.0,
