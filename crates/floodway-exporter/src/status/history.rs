@@ -125,9 +125,9 @@ impl History {
             window_seconds: TICK.as_secs() * WINDOW as u64,
             control: controls.is_some(),
             findings: findings(&state.rows),
-            rows: state.rows.marked(|limiter| {
-                controls.is_some_and(|controls| controls.find(limiter).is_some())
-            }),
+            rows: state
+                .rows
+                .marked(|limiter| controls.is_some_and(|controls| controls.allow(limiter))),
             omitted: state.omitted,
             history: state.since(first),
         };
