@@ -62,6 +62,8 @@ export class Chart {
 
   /** The legend says what is under the pointer, which all charts share, or else what is now. */
   label() {
+    // uPlot tells of the pointer in a microtask, by when the chart may have been erased.
+    if (!this.plot) return;
     const [times, ...columns] = this.plot.data;
     const index = this.plot.cursor.idx ?? null;
     write(this.moment, index === null ? "" : clockSeconds(times[index]));
