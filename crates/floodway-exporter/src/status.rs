@@ -49,7 +49,12 @@ macro_rules! asset {
 /// What a browser loads: path, content type, content. None of it has numbers.
 const ASSETS: &[(&str, &str, &str)] = &[
     ("/floodway", HTML, include_str!("../assets/index.html")),
-    asset!("status.css", CSS),
+    asset!("base.css", CSS),
+    asset!("card.css", CSS),
+    asset!("chart.css", CSS),
+    asset!("controls.css", CSS),
+    asset!("page.css", CSS),
+    asset!("theme.css", CSS),
     asset!("uPlot.min.css", CSS),
     asset!("announcer.js", JAVASCRIPT),
     asset!("breakdown.js", JAVASCRIPT),
