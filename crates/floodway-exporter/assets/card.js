@@ -10,7 +10,7 @@ import { measure } from "./meter.js";
 import { worstFirst } from "./severity.js";
 
 /** Near the screen, so that a chart is there before it is scrolled to. */
-const near = new IntersectionObserver((entries) => {
+const nearScreen = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) target.card.show(isIntersecting);
 }, { rootMargin: "300px 0px" });
 
@@ -42,7 +42,7 @@ export class Card {
     this.pictures.append(...this.charts.map((chart) => chart.node));
     const controls = this.find(".controls");
     this.controls = controls && new Controls(controls, this.key, name, onChange);
-    near.observe(this.node);
+    nearScreen.observe(this.node);
   }
 
   find(selector) {
@@ -68,7 +68,7 @@ export class Card {
     this.mark(findings.filter((finding) => finding.kind === this.spec.kind && finding.name === this.name));
     this.end = now / 1000;
     // Beyond a number of components the server keeps rows without a history.
-    this.omitted = omitted > 0;
+    this.mayLackHistory = omitted > 0;
   }
 
   mark(findings) {
@@ -93,7 +93,7 @@ export class Card {
   draw() {
     if (!this.near || this.node.hidden) return;
     const columns = this.history.series.get(this.key);
-    const lacking = !columns && this.omitted;
+    const lacking = !columns && this.mayLackHistory;
     this.pictures.classList.toggle("charts-lacking", lacking);
     if (lacking) return;
     for (const chart of this.charts) chart.draw(this.history.times, columns, this.end);
@@ -104,7 +104,7 @@ export class Card {
   }
 
   remove() {
-    near.unobserve(this.node);
+    nearScreen.unobserve(this.node);
     this.erase();
     this.node.remove();
   }

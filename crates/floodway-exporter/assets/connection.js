@@ -56,10 +56,12 @@ export class Connection {
     try {
       const response = await request(`data?since=${this.history.next}`, token);
       if (response.status === 401) return this.needToken(token);
-      if (!response.ok) throw new Error(`it answered ${response.status}`);
+      if (!response.ok) return this.fail(`it answered ${response.status}`);
       this.accept(await response.json());
     } catch (error) {
-      this.fail(error);
+      // Usually no connection, but it may be a defect of this page too.
+      console.error(error);
+      this.fail("it does not answer");
     } finally {
       this.askedAt = null;
       drawLiveness(this);
@@ -93,9 +95,9 @@ export class Connection {
     this.onAnswer(answer);
   }
 
-  fail(error) {
+  fail(problem) {
     this.failures += 1;
-    this.problem = error instanceof Error && error.message.startsWith("it answered") ? error.message : "it does not answer";
+    this.problem = problem;
     this.change("stale");
     // Pages that lost the same server must not all come back in the same moment.
     const backoff = Math.min(LONGEST_BACKOFF_MS, 1000 * 2 ** this.failures);
