@@ -36,6 +36,9 @@ enum Suite {
     /// The batcher beside calls without it, the best fixed setting and the batchers of others:
     /// PostgreSQL, Redis, SQLite and a downstream of known costs.
     Batching,
+    /// What measuring costs: a permit beside `metrics` macros, a page, scrapes under overload, memory
+    /// while nobody scrapes. Takes 13 minutes, ten of them for the last.
+    Observability,
     /// Pools of PostgreSQL connections under overload, alone and behind what bounds them: sqlx,
     /// deadpool, bb8; and what a pool limiter costs.
     Pools,
@@ -50,6 +53,7 @@ fn main() -> anyhow::Result<()> {
             suite::limiter::run(effort)?
         }
         Suite::FanOut => suite::fan_out::run(effort, arguments.only.as_deref())?,
+        Suite::Observability => suite::observability::run(effort, arguments.only.as_deref())?,
         Suite::Pools => suite::pools::run(effort, arguments.only.as_deref())?,
         Suite::Batching => suite::batching::run(effort, arguments.only.as_deref())?,
     };

@@ -3,4 +3,5 @@
 pub(crate) mod batching;
 pub(crate) mod fan_out;
 pub(crate) mod limiter;
+pub(crate) mod observability;
 pub(crate) mod pools;

@@ -3,6 +3,7 @@
 //! The functions panic where an expression would be wrong whatever the data, such as the rate of a
 //! gauge: the mistake is in this program, and the tests build every expression.
 
+mod layout;
 pub(super) mod rule;
 
 use std::fmt;

@@ -166,10 +166,14 @@ fn batcher(row: &BatcherRow) -> Vec<(Severity, String)> {
     }
     if let Some(share) = row.overhead_share.filter(|share| *share > MOSTLY_OVERHEAD) {
         let share = percent(share);
-        said.push((
-            Info,
-            format!("{share} of the time of batches is their fixed cost: larger ones would pay"),
-        ));
+        let small = row.mean_batch_items.zip(row.target_items);
+        let advice = if small.is_some_and(|(mean, target)| mean < target / 2.0) {
+            "and batches are smaller than they may be: fewer at a time, by max_in_flight, would fill \
+             them"
+        } else {
+            "and batches are as large as they may be: a higher max_size would pay"
+        };
+        said.push((Info, format!("{share} of the time of batches is their fixed cost, {advice}")));
     }
     said
 }

@@ -45,6 +45,8 @@ pub(crate) struct History {
     registry: Registry,
     started: SystemTime,
     sampling: AtomicBool,
+    /// Held by whoever takes a sample, so that nobody else takes the same one.
+    turn: Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -73,6 +75,7 @@ impl History {
             registry: registry.clone(),
             started: wall_clock(),
             sampling: AtomicBool::new(false),
+            turn: Mutex::default(),
             state: Mutex::default(),
         }
     }
@@ -100,6 +103,7 @@ impl History {
     /// Takes one sample now, unless somebody has just done so: whoever asks first and the task that
     /// this starts.
     fn sample(&self) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let just_now = |(when, _): &(Instant, Snapshot)| when.elapsed() < TICK / 2;
         if self.state().recent.back().is_some_and(just_now) {
             return;
@@ -125,9 +129,9 @@ impl History {
             window_seconds: TICK.as_secs() * WINDOW as u64,
             control: controls.is_some(),
             findings: findings(&state.rows),
-            rows: state.rows.marked(|limiter| {
-                controls.is_some_and(|controls| controls.find(limiter).is_some())
-            }),
+            rows: state
+                .rows
+                .marked(|limiter| controls.is_some_and(|controls| controls.allow(limiter))),
             omitted: state.omitted,
             history: state.since(first),
         };
@@ -158,7 +162,12 @@ impl State {
         if self.recent.len() > WINDOW {
             self.recent.pop_front();
         }
-        let mut charted = charted::values(&self.rows);
+        // Those in trouble first: it is they that somebody wants to see.
+        let said = findings(&self.rows);
+        let in_trouble = |key: &Key| said.iter().any(|one| one.kind == key.0 && one.name == key.1);
+        let (troubled, well): (Vec<_>, Vec<_>) =
+            charted::values(&self.rows).partition(|(key, _)| in_trouble(key));
+        let mut charted = troubled.into_iter().chain(well);
         let values = charted.by_ref().take(MAX_CHARTED).collect();
         self.omitted = charted.count();
         self.ticks.push_back(Tick { time, values });

@@ -57,3 +57,14 @@ fn components_follow_one_another_in_their_order() {
     order.dedup();
     assert_eq!(order, ComponentKind::ALL);
 }
+
+#[test]
+fn every_kind_keeps_its_budget_of_series() {
+    for kind in ComponentKind::ALL {
+        let of_kind = CATALOGUE.iter().filter(|metric| metric.component == kind);
+        let series: usize = of_kind.map(|metric| metric.series()).sum();
+        assert!(series <= kind.series_budget(), "{}: {series}", kind.as_str());
+        // A budget that is never reached says nothing.
+        assert!(series * 4 > kind.series_budget() * 3, "{}: {series}", kind.as_str());
+    }
+}

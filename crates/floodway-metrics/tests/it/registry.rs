@@ -207,3 +207,35 @@ fn shared_names_are_checked_as_others_are() {
     let another = registry.shared::<Another>(ComponentKind::FanOut, "enrich");
     assert_eq!(another.err(), Some(duplicate("enrich")));
 }
+
+proptest::proptest! {
+    // Each case registers hundreds.
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(16))]
+
+    /// Whatever things are called, and however many there are.
+    #[test]
+    fn names_from_anywhere_stay_within_the_budget(
+        names in proptest::collection::vec(
+            proptest::prop_oneof![".{0,80}", "[a-z]{1,2}", "[0-9A-Za-z_./:-]{1,64}"],
+            0..600,
+        )
+    ) {
+        let registry = Registry::new();
+        let kept: Vec<_> = names.iter().filter_map(|name| limiter(&registry, name).ok()).collect();
+        let snapshot = registry.snapshot();
+        for family in &snapshot.families {
+            let of_one: usize =
+                family.metric.labels.iter().map(|label| label.values.len()).product();
+            assert!(family.series.len() <= (MAX_NAMES_PER_KIND + 1) * of_one);
+            for series in &family.series {
+                let name = series.component.as_deref().unwrap_or_default();
+                assert!(!name.contains(['"', '\\', '\n', '{', '}']), "{name:?}");
+            }
+        }
+        // Nobody is lost: who has no name of its own is among the others.
+        let all = snapshot.number(&metrics::LIMIT, &[]).unwrap_or(0.0);
+        assert_eq!(all, kept.len() as f64);
+        let folded = kept.len().saturating_sub(MAX_NAMES_PER_KIND);
+        assert_eq!(snapshot.number(&exporter::OVERFLOW, &[]), Some(folded as f64));
+    }
+}

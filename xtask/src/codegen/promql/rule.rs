@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 use floodway_metrics::{ComponentKind, Kind, Label, Metric};
 
-use super::Expr;
+use super::{Expr, layout::WIDTH};
 
 /// The series of a metric, whichever job they come from.
 #[derive(Clone)]
@@ -215,12 +215,6 @@ impl Expr {
         Self(format!("(\n  {}\n)", self.0.replace('\n', "\n  ")))
     }
 
-    /// As a rule is written: calls that would make a long line are broken behind their parenthesis.
-    pub(in crate::codegen) fn laid_out(&self) -> String {
-        let lines: Vec<_> = self.0.lines().map(|line| broken(line, 0)).collect();
-        lines.join("\n")
-    }
-
     /// On one line if that is short.
     fn compared(&self, operator: &str, other: &Self) -> Self {
         let line = format!("{self} {operator} {other}");
@@ -238,40 +232,6 @@ impl Expr {
 
 fn on(operator: &str, labels: &[&str]) -> String {
     format!("{operator} on ({})", labels.join(", "))
-}
-
-/// Columns that a line of a rule may have.
-const WIDTH: usize = 88;
-
-/// `line`, with what is in its widest parentheses on lines of its own if it is long.
-fn broken(line: &str, depth: usize) -> String {
-    let content = line.trim_start();
-    let depth = depth + (line.len() - content.len());
-    let indent = " ".repeat(depth);
-    let widest = (depth + content.len() > WIDTH).then(|| widest_parentheses(content)).flatten();
-    let Some((open, close)) = widest else {
-        return format!("{indent}{content}");
-    };
-    let inner = broken(&content[open + 1..close], depth + 2);
-    format!("{indent}{}\n{inner}\n{indent}{}", &content[..=open], &content[close..])
-}
-
-fn widest_parentheses(text: &str) -> Option<(usize, usize)> {
-    let mut open = Vec::new();
-    let mut widest: Option<(usize, usize)> = None;
-    for (at, character) in text.char_indices() {
-        match character {
-            '(' => open.push(at),
-            ')' => {
-                let begin = open.pop()?;
-                if widest.is_none_or(|(from, to)| to - from < at - begin) {
-                    widest = Some((begin, at));
-                }
-            }
-            _ => {}
-        }
-    }
-    widest
 }
 
 #[cfg(test)]
@@ -311,20 +271,6 @@ mod tests {
              floodway_pool_connections_max\nand\n\
              min_over_time(floodway_pool_pending_requests[5m]) > 0",
         );
-    }
-
-    #[test]
-    fn long_lines_are_broken() {
-        let labels = by_instance(ComponentKind::Limiter);
-        let expr = series(&limiter::REJECTED)
-            .only(&limiter::REASON, &["nested", "weight"])
-            .rate("5m")
-            .sum_by(&labels)
-            .above(1)
-            .and(&recorded("x"));
-        let expected = "sum by (job, instance, limiter) (\n  \
-            rate(floodway_limiter_rejected_total{reason=~\"nested|weight\"}[5m])\n) > 1\nand\nx";
-        assert_eq!(expr.laid_out(), expected);
     }
 
     #[test]

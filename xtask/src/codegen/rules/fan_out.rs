@@ -57,8 +57,8 @@ fn items_failing() -> Alert {
         fires: example("20m", items("0+94x20", "0+6x20", "0+0x20")),
         shows: "6%",
         silent: vec![
-            example("20m", items("0+96x20", "0+4x20", "0+0x20")),
-            example("20m", items("0+96x20", "0+4x20", "0+50x20")).note("calls that stop early"),
+            example("20m", items("0+191x20", "0+9x20", "0+0x20")),
+            example("20m", items("0+191x20", "0+9x20", "0+50x20")).note("calls that stop early"),
         ],
     }
 }

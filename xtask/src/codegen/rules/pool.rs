@@ -179,8 +179,8 @@ fn overdue() -> Alert {
         summary: "A connection of pool {{ $labels.pool }} on {{ $labels.instance }} does not come \
             back",
         description: "It has been out for {{ $value | humanizeDuration }}.",
-        fires: example("10m", oldest("0+60x10")).not_yet("6m"),
-        shows: "10m 0s",
+        fires: example("7m", oldest("0+60x10")).not_yet("6m"),
+        shows: "7m 0s",
         silent: vec![example("10m", oldest("0+60x5 0x5")).note("it came back after five minutes")],
     }
 }

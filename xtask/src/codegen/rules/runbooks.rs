@@ -14,7 +14,7 @@ const HEADER: &str = "\
 
 One page for each alert of
 [`alerting-rules.yml`](../../dashboards/prometheus/alerting-rules.yml): what it means, what users see,
-where to look, what to do. How the rules are loaded and routed is in
+where to look, what to do. In queries, put the component's name for NAME. How the rules are loaded and routed is in
 [dashboards/README.md](../../dashboards/README.md).
 
 | severity | asks for |
