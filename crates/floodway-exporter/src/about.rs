@@ -1,9 +1,10 @@
 //! What the exporter measures of itself.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use floodway_metrics::{
-    Buckets, Collector, Counter, Histogram, Source, catalogue::exporter as catalogue,
+    Buckets, Collector, ComponentKind, Counter, Histogram, Registry, Source,
+    catalogue::exporter as catalogue,
 };
 
 use crate::Format;
@@ -44,13 +45,19 @@ pub(crate) enum Refusal {
 }
 
 impl About {
-    pub(crate) fn new() -> Self {
-        Self {
+    /// Numbers that `registry` shows for as long as they live. Those of several are added up.
+    pub(crate) fn registered(registry: &Registry) -> Arc<Self> {
+        let about = Arc::new(Self {
             render: Histogram::new(Buckets::DURATIONS),
             scrapes: Counter::new(),
             refused: Counter::new(),
             exports: Counter::new(),
-        }
+        });
+        let source: Arc<dyn Source> = Arc::clone(&about) as _;
+        // Exporters have no name that could be refused.
+        let registered = registry.register(ComponentKind::Exporter, "", &source);
+        debug_assert!(registered.is_ok(), "{registered:?}");
+        about
     }
 
     pub(crate) fn rendered(&self, took: Duration) {

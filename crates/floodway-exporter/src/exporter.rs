@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use floodway_metrics::{Buckets, ComponentKind, Registry, Source};
+use floodway_metrics::{Buckets, Registry};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::{
     runtime::Handle,
@@ -49,11 +49,7 @@ impl Exporter {
     /// Exports `registry`.
     #[must_use]
     pub fn new(registry: &Registry) -> Self {
-        let about = Arc::new(About::new());
-        let source: Arc<dyn Source> = Arc::clone(&about) as _;
-        // Exporters have no name that could be refused.
-        let registered = registry.register(ComponentKind::Exporter, "", &source);
-        debug_assert!(registered.is_ok(), "{registered:?}");
+        let about = About::registered(registry);
         Self {
             registry: registry.clone(),
             facade: None,
@@ -69,20 +65,29 @@ impl Exporter {
 
     /// Installs a recorder for the `metrics` facade and appends its metrics to the page.
     ///
-    /// Its histograms get the buckets of Floodway's durations, 100 µs to 10 s. To configure the
-    /// recorder yourself, use [`with_handle`](Self::with_handle).
+    /// Its histograms get the buckets of Floodway's durations, 100 µs to 10 s. For other buckets or
+    /// labels, use [`with_recorder`](Self::with_recorder).
     ///
     /// # Errors
     ///
     /// If the process has a recorder already, this is not called inside a tokio runtime, or the
     /// recorder refuses the buckets.
     pub fn with_facade(self) -> Result<Self, FacadeError> {
+        let buckets: Vec<f64> = Buckets::durations().upper_bounds().collect();
+        let builder = PrometheusBuilder::new().set_buckets(&buckets);
+        self.with_recorder(builder.map_err(FacadeError::Buckets)?)
+    }
+
+    /// As [`with_facade`](Self::with_facade), with a recorder as `builder` describes it. Give its
+    /// histograms buckets: without, they are summaries. Do not give it an `idle_timeout`: what somebody
+    /// has a handle of would go on counting into a metric that is gone.
+    ///
+    /// # Errors
+    ///
+    /// If the process has a recorder already, or this is not called inside a tokio runtime.
+    pub fn with_recorder(self, builder: PrometheusBuilder) -> Result<Self, FacadeError> {
         let runtime = Handle::try_current().map_err(|_| FacadeError::NoRuntime)?;
-        let buckets: Vec<f64> = Buckets::DURATIONS.upper_bounds().collect();
-        let recorder = PrometheusBuilder::new()
-            .set_buckets(&buckets)
-            .map_err(FacadeError::Buckets)?
-            .build_recorder();
+        let recorder = builder.build_recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).map_err(|_| FacadeError::Installed)?;
         let upkeep = handle.clone();
@@ -149,10 +154,13 @@ impl Exporter {
 
     /// A router with `GET /metrics` and the status page at `GET /floodway`, to merge into the
     /// application's. Do not put it behind the limiter that it reports on: an overloaded service must
-    /// still be measurable.
+    /// still be measurable. Who reaches the application reaches it: unlike [`serve`](Self::serve), it
+    /// does not look at the address, so set a [token](Self::with_token) where strangers come by.
     ///
     /// However often pages are asked for, making them takes a fifth of one core at most: a tenth for
-    /// metrics, a tenth for the status page. Every page is begun after it was asked for.
+    /// metrics, a tenth for the status page. A page of metrics is begun after it was asked for; the
+    /// status page shows samples that are taken every two seconds, from the call of this method on if
+    /// it is inside a tokio runtime.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         self.bare_routes().with_state(())
     }
@@ -160,11 +168,6 @@ impl Exporter {
     pub(crate) fn bare_routes(&self) -> Router {
         let metrics = Router::new().route("/metrics", get(metrics)).with_state(self.clone());
         metrics.merge(status::routes(self))
-    }
-
-    #[cfg(feature = "otel")]
-    pub(crate) const fn registry(&self) -> &Registry {
-        &self.registry
     }
 
     /// What those get who do not bring the token.

@@ -23,8 +23,8 @@ static METADATA: Metadata<'static> =
 /// - a histogram is a counter `…_bucket` for each bound (label `le`, cumulative) and `…_count`, and a
 ///   gauge `…_sum`, as the Prometheus text format has it.
 ///
-/// With the recorder of `metrics-exporter-prometheus` use [`Exporter`](crate::Exporter) instead:
-/// there the page has everything as it is.
+/// With the recorder of `metrics-exporter-prometheus` use [`Exporter`](crate::Exporter) instead, where
+/// the page has everything as it is, and never both: every number would be there twice.
 #[derive(Clone, Debug)]
 pub struct Publisher {
     registry: Registry,

@@ -44,7 +44,11 @@ mod token;
 pub use encode::Format;
 pub use exporter::{Exporter, FacadeError, routes};
 pub use facade::{Publisher, Publishing};
-pub use floodway_metrics::Registry;
+pub use floodway_metrics::{Buckets, BucketsError, Registry};
+/// The facade whose recorder [`Exporter::with_facade`] installs: with another major version of it,
+/// macros count into nothing and nobody says so.
+pub use metrics;
+pub use metrics_exporter_prometheus;
 pub use server::{ServeError, Server};
 pub use status::Controls;
 pub use token::{Token, TokenError};

@@ -1,14 +1,14 @@
 //! The same numbers, and traces, for an OpenTelemetry collector, over OTLP (HTTP, protobuf).
 //!
 //! ```no_run
-//! use floodway_exporter::{Exporter, Registry, otel::Otlp};
+//! use floodway_exporter::{Registry, otel::Otlp};
 //! use tracing_subscriber::prelude::*;
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let otlp = Otlp::builder("orders").build()?; // to http://127.0.0.1:4318 unless told otherwise
+//! let otlp = Otlp::builder("orders").build()?; // http://127.0.0.1:4318 unless told otherwise
 //! tracing_subscriber::registry().with(otlp.layer()).init();
-//! let exporting = otlp.export(&Exporter::new(Registry::global()));
+//! let exporting = otlp.export(Registry::global());
 //! // … serve …
 //! exporting.shutdown().await;
 //! # Ok(())
@@ -17,8 +17,9 @@
 //!
 //! Metrics are built from the snapshot itself and keep its names, except where the semantic
 //! conventions have one: pools are `db.client.connection.*`. Histograms keep their buckets, and their
-//! exemplars the trace of an observation, once there is a [layer](Otlp::layer). Applications with a
-//! meter of their own can have counters and gauges as observable instruments, with [`observe`].
+//! exemplars the trace of an observation, once there is a [layer](Otlp::layer). What the application
+//! records with the `metrics` facade is not among them. Applications with a meter of their own can have
+//! counters and gauges as observable instruments, with [`observe`].
 
 mod describe;
 mod message;
@@ -27,13 +28,18 @@ mod push;
 mod quiet;
 mod traces;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use url::Url;
 
 pub use observe::observe;
 pub use push::Exporting;
+
+/// What tells programs in any language where the collector is
+/// (<https://opentelemetry.io/docs/languages/sdk-configuration/otlp-exporter/>).
+const ENDPOINT_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /// Where collectors listen on the same machine.
 const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4318";
@@ -50,6 +56,7 @@ pub struct Otlp {
     resource: Resource,
     endpoint: Url,
     period: Duration,
+    headers: HeaderMap,
     tracer_provider: SdkTracerProvider,
 }
 
@@ -58,26 +65,35 @@ impl Otlp {
     pub fn builder(service: impl Into<String>) -> OtlpBuilder {
         OtlpBuilder {
             service: service.into(),
-            endpoint: DEFAULT_ENDPOINT.to_owned(),
+            endpoint: None,
             period: DEFAULT_PERIOD,
+            headers: Vec::new(),
         }
     }
 }
 
 /// Describes an [`Otlp`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct OtlpBuilder {
     service: String,
-    endpoint: String,
+    endpoint: Option<String>,
     period: Duration,
+    headers: Vec<(String, String)>,
 }
 
 impl OtlpBuilder {
-    /// Where the collector is, without `/v1/…`; `http://127.0.0.1:4318` by default. Plain HTTP only:
-    /// a collector beside the service carries it further.
+    /// Where the collector is, without `/v1/…`. By default what the environment variable
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` says, and without it `http://127.0.0.1:4318`. Plain HTTP only: a
+    /// collector beside the service carries it further.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.endpoint = endpoint.into();
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// A header that all exports carry, such as a key of the collector. May be called several times.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -92,9 +108,11 @@ impl OtlpBuilder {
     /// # Errors
     ///
     /// If the name of the service is empty, the endpoint is no `http` URL with a host, the period is
-    /// less than a second, or the exporter of traces cannot be set up.
+    /// less than a second, a header is not one, or the exporter of traces cannot be set up.
     pub fn build(self) -> Result<Otlp, OtlpError> {
-        let Self { service, endpoint, period } = self;
+        let Self { service, endpoint, period, headers } = self;
+        let endpoint = endpoint.or_else(|| std::env::var(ENDPOINT_VARIABLE).ok());
+        let endpoint = endpoint.unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
         if service.is_empty() {
             return Err(OtlpError::Service);
         }
@@ -106,10 +124,34 @@ impl OtlpBuilder {
         if period < Duration::from_secs(1) {
             return Err(OtlpError::Period { period });
         }
+        let headers = header_map(headers)?;
         let resource = Resource::builder().with_service_name(service).build();
-        let tracer_provider = traces::provider(&url, resource.clone())?;
-        Ok(Otlp { resource, endpoint: url, period, tracer_provider })
+        let tracer_provider = traces::provider(&url, &headers, resource.clone())?;
+        Ok(Otlp { resource, endpoint: url, period, headers, tracer_provider })
     }
+}
+
+/// By hand, because headers have secrets.
+impl fmt::Debug for OtlpBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, endpoint, period, .. } = self;
+        f.debug_struct("OtlpBuilder")
+            .field("service", service)
+            .field("endpoint", endpoint)
+            .field("period", period)
+            .finish_non_exhaustive()
+    }
+}
+
+fn header_map(headers: Vec<(String, String)>) -> Result<HeaderMap, OtlpError> {
+    let parsed = headers.into_iter().map(|(name, value)| {
+        let parsed = name.parse::<HeaderName>().ok().zip(HeaderValue::from_str(&value).ok());
+        let (parsed, mut value) = parsed.ok_or(OtlpError::Header { name })?;
+        // Not shown in logs.
+        value.set_sensitive(true);
+        Ok((parsed, value))
+    });
+    parsed.collect()
 }
 
 /// The address of one kind of signal.
@@ -143,6 +185,12 @@ pub enum OtlpError {
     Period {
         /// What was given.
         period: Duration,
+    },
+    /// A name or a value has characters that a header cannot have. The value may be a secret.
+    #[error("header: {name:?} or its value is not possible in HTTP")]
+    Header {
+        /// The name that was given.
+        name: String,
     },
     /// The exporter of traces could not be built.
     #[error("cannot set up the export of traces")]

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, response::Redirect, routing::get};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -46,7 +46,8 @@ pub struct Server {
 }
 
 impl Exporter {
-    /// Serves `GET /metrics` and the status page, `GET /floodway`, on `addr`; port 0 takes a free one.
+    /// Serves `GET /metrics` and the status page, `GET /floodway` and `GET /`, on `addr`; port 0 takes a
+    /// free one.
     ///
     /// Clients that are slow or hostile cannot hold it: a connection carries one request and lives
     /// for ten seconds at most, there are 64 at a time, and further ones wait to be accepted.
@@ -69,7 +70,9 @@ impl Exporter {
         let local_addr =
             listener.local_addr().map_err(|source| ServeError::Bind { addr, source })?;
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(accept(listener, self.bare_routes(), stopped));
+        // For who opens the address as it was printed.
+        let routes = self.bare_routes().route("/", get(async || Redirect::temporary("floodway")));
+        let task = tokio::spawn(accept(listener, routes, stopped));
         Ok(Server { local_addr, stop: Some(stop), task })
     }
 }

@@ -36,22 +36,53 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'";
 
+const CSS: &str = "text/css; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+macro_rules! asset {
+    ($file:literal, $kind:expr) => {
+        (concat!("/floodway/", $file), $kind, include_str!(concat!("../assets/", $file)))
+    };
+}
+
 /// What a browser loads: path, content type, content. None of it has numbers.
-const ASSETS: [(&str, &str, &str); 5] = [
-    ("/floodway", "text/html; charset=utf-8", include_str!("../assets/index.html")),
-    ("/floodway/status.css", "text/css; charset=utf-8", include_str!("../assets/status.css")),
-    ("/floodway/status.js", "text/javascript; charset=utf-8", include_str!("../assets/status.js")),
-    (
-        "/floodway/uPlot.iife.min.js",
-        "text/javascript; charset=utf-8",
-        include_str!("../assets/uPlot.iife.min.js"),
-    ),
-    ("/floodway/uPlot.min.css", "text/css; charset=utf-8", include_str!("../assets/uPlot.min.css")),
+const ASSETS: &[(&str, &str, &str)] = &[
+    ("/floodway", HTML, include_str!("../assets/index.html")),
+    asset!("base.css", CSS),
+    asset!("card.css", CSS),
+    asset!("chart.css", CSS),
+    asset!("controls.css", CSS),
+    asset!("page.css", CSS),
+    asset!("theme.css", CSS),
+    asset!("uPlot.min.css", CSS),
+    asset!("announcer.js", JAVASCRIPT),
+    asset!("breakdown.js", JAVASCRIPT),
+    asset!("card.js", JAVASCRIPT),
+    asset!("chart.js", JAVASCRIPT),
+    asset!("connection.js", JAVASCRIPT),
+    asset!("controls.js", JAVASCRIPT),
+    asset!("dialog.js", JAVASCRIPT),
+    asset!("dom.js", JAVASCRIPT),
+    asset!("findings.js", JAVASCRIPT),
+    asset!("format.js", JAVASCRIPT),
+    asset!("history.js", JAVASCRIPT),
+    asset!("kinds.js", JAVASCRIPT),
+    asset!("liveness.js", JAVASCRIPT),
+    asset!("meter.js", JAVASCRIPT),
+    asset!("page.js", JAVASCRIPT),
+    asset!("plot.js", JAVASCRIPT),
+    asset!("section.js", JAVASCRIPT),
+    asset!("server.js", JAVASCRIPT),
+    asset!("severity.js", JAVASCRIPT),
+    asset!("status.js", JAVASCRIPT),
+    asset!("uPlot.iife.min.js", JAVASCRIPT),
+    asset!("words.js", JAVASCRIPT),
 ];
 
 /// The page, its data and its controls.
 pub(crate) fn routes(exporter: &Exporter) -> Router {
-    let assets = ASSETS.into_iter().fold(Router::new(), |router, (path, kind, content)| {
+    let assets = ASSETS.iter().fold(Router::new(), |router, &(path, kind, content)| {
         router.route(path, get(async move || asset(kind, content)))
     });
     let live = Router::new()

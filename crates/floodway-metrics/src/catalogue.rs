@@ -6,6 +6,8 @@
 //! closed label exist, at zero, from a component's birth
 //! (<https://github.com/prometheus/prometheus/issues/5355>).
 
+use crate::Buckets;
+
 pub mod batcher;
 pub mod exporter;
 pub mod fan_out;
@@ -293,52 +295,6 @@ pub struct Label {
     pub name: &'static str,
     /// The values, closed.
     pub values: &'static [&'static str],
-}
-
-/// The bucket bounds of a histogram, kept as whole numbers so that recording needs no floats.
-#[derive(Debug)]
-pub struct Buckets {
-    /// Upper bounds in the recorded unit, ascending, without `+Inf`.
-    pub bounds: &'static [u64],
-    /// Recorded units in one exported unit: 1e9 for nanoseconds exported as seconds.
-    pub per_unit: f64,
-}
-
-impl Buckets {
-    /// 100 µs to 10 s in sixteen steps of 2 to 2.5: the span between a cache hit and a request
-    /// that nobody waits for any more. Recorded in nanoseconds.
-    pub const DURATIONS: &'static Self = &Self {
-        bounds: &[
-            100_000,
-            250_000,
-            500_000,
-            1_000_000,
-            2_500_000,
-            5_000_000,
-            10_000_000,
-            25_000_000,
-            50_000_000,
-            100_000_000,
-            250_000_000,
-            500_000_000,
-            1_000_000_000,
-            2_500_000_000,
-            5_000_000_000,
-            10_000_000_000,
-        ],
-        per_unit: 1e9,
-    };
-
-    /// 1 to 4096 items in powers of two.
-    pub const ITEMS: &'static Self = &Self {
-        bounds: &[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096],
-        per_unit: 1.0,
-    };
-
-    /// The bounds in the exported unit.
-    pub fn upper_bounds(&self) -> impl Iterator<Item = f64> + '_ {
-        self.bounds.iter().map(|bound| *bound as f64 / self.per_unit)
-    }
 }
 
 /// Starts the table of one component's metrics.

@@ -48,9 +48,9 @@ pub(crate) fn trace_source() -> Option<TraceSource> {
     SOURCE.get().copied()
 }
 
-/// One exemplar per bucket. Whoever reads them asks for new ones; the first observation in a trace
-/// after that replaces the old one. So a bucket costs one look at the trace for each scrape, as long
-/// as traces are recorded, however many observations there are.
+/// One exemplar per bucket. Whoever reads them asks for new ones; the first observation in a recorded
+/// trace after that replaces the old one. Until then every observation looks for its trace: one look
+/// for each scrape where all traces are recorded, a hundred where one in a hundred is.
 #[derive(Debug)]
 pub(crate) struct Exemplars {
     /// A bit for each bucket that wants a new one.

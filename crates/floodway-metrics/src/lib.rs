@@ -9,6 +9,7 @@
 //! - [`Registry`] knows the live components, [`Registry::snapshot`] reads them all.
 
 mod adjust;
+mod buckets;
 pub mod catalogue;
 mod cell;
 mod exemplar;
@@ -16,7 +17,8 @@ mod registry;
 mod snapshot;
 
 pub use adjust::Adjustable;
-pub use catalogue::{Buckets, CATALOGUE, ComponentKind, Kind, Label, Metric, Unit};
+pub use buckets::{Buckets, BucketsError};
+pub use catalogue::{CATALOGUE, ComponentKind, Kind, Label, Metric, Unit};
 pub use cell::{Counter, Gauge, Histogram, Integral};
 pub use exemplar::{Exemplar, TraceContext, TraceSource, set_trace_source};
 pub use registry::{MAX_NAME_LEN, MAX_NAMES_PER_KIND, OTHER, RegisterError, Registry};

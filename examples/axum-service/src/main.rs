@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 async fn main() -> anyhow::Result<()> {
     // More than there are connections, because orders that come together share one.
     let queue = Queue::fifo().capacity(64).max_wait(Duration::from_millis(250));
-    let door = Limiter::builder("http").limit(64).queue(queue).build()?;
+    let door = Limiter::builder("http").limit(64).bounds(1..=256).queue(queue).build()?;
     // Before anything is counted: what the facade is told before it has a recorder is lost.
     let (pages, exporting) = telemetry::start(door.handle()).await?;
 

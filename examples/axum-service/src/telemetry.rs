@@ -31,7 +31,7 @@ pub(crate) async fn start(door: LimiterHandle) -> Result<(Server, Option<Exporti
     // A port of its own, which callers do not reach and which is there until the last answer is out.
     let address = env::var("METRICS_ADDRESS").unwrap_or("127.0.0.1:9464".into());
     let pages = exporter.serve(address.parse()?).await?;
-    Ok((pages, otlp.map(|otlp| otlp.export(&exporter))))
+    Ok((pages, otlp.map(|otlp| otlp.export(Registry::global()))))
 }
 
 /// A span for each request.

@@ -20,6 +20,9 @@ use super::{
     promql::{firing_alerts, gauge, gauge_before},
 };
 
+/// Per second, of what should not happen at all: about four in an hour.
+const FEW: f64 = 0.001;
+
 /// The path and content of each dashboard.
 pub(super) fn all() -> [(&'static str, Dashboard); 6] {
     [

@@ -5,8 +5,9 @@ mod panel;
 use serde::Serialize;
 
 pub(super) use panel::{
-    Color, Custom, DataLink, FieldConfig, FieldDefaults, Legend, Options, Panel, Reduce, Show,
-    Stacking, Step, Target, Thresholds, ThresholdsStyle, Tooltip, YAxis,
+    Color, Custom, DataLink, FieldConfig, FieldDefaults, Legend, LineStyle, Mapping, Matcher,
+    Options, Override, Panel, Property, Reduce, Scale, Show, Shown, Special, Stacking, Step,
+    Target, Thresholds, ThresholdsStyle, Tooltip, YAxis,
 };
 
 #[derive(Debug, Serialize)]

@@ -10,6 +10,10 @@ use std::fmt;
 
 use floodway_metrics::{ComponentKind, Kind, Label, Metric};
 
+/// Longer than nearly all operations, so that those which begin in one range and end in the next
+/// are few.
+pub(super) const SMOOTHING: &str = "5m";
+
 /// A PromQL expression.
 #[derive(Clone, Debug)]
 pub(super) struct Expr(String);
@@ -32,15 +36,25 @@ pub(super) fn rate(metric: &Metric) -> Expr {
     rate_of(metric, "")
 }
 
+/// As [`gauge`], of the series whose `label` has one of `values`.
+pub(super) fn gauge_where(metric: &Metric, label: &Label, values: &[&str]) -> Expr {
+    narrowed(&gauge(metric), metric, label, values)
+}
+
 /// As [`rate`], of the series whose `label` has one of `values`.
 pub(super) fn rate_where(metric: &Metric, label: &Label, values: &[&str]) -> Expr {
+    narrowed(&rate(metric), metric, label, values)
+}
+
+/// The expression with one more matcher in its only selector.
+fn narrowed(expr: &Expr, metric: &Metric, label: &Label, values: &[&str]) -> Expr {
     let own = metric.labels.iter().any(|own| own.name == label.name);
     assert!(own, "{} has no label {}", metric.name, label.name);
     for value in values {
         assert!(label.values.contains(value), "{} is never {value}", label.name);
     }
-    let chosen = format!(", {}=~\"{}\"}}[", label.name, values.join("|"));
-    Expr(rate(metric).0.replace("}[", &chosen))
+    let chosen = format!(", {}=~\"{}\"}}", label.name, values.join("|"));
+    Expr(expr.0.replace('}', &chosen))
 }
 
 /// How fast the sum of a histogram grows, per second.
@@ -159,6 +173,17 @@ impl Expr {
         Self(format!("{self} / ({divisor} > 0)"))
     }
 
+    /// No more than `most`, where what is above it is an artefact.
+    pub(super) fn clamped(&self, most: u32) -> Self {
+        Self(format!("clamp_max({self}, {most})"))
+    }
+
+    /// Over [`SMOOTHING`] rather than the interval of a panel, for a quotient of counters that do
+    /// not move at the same moments.
+    pub(super) fn smoothed(&self) -> Self {
+        Self(self.0.replace("$__rate_interval", SMOOTHING))
+    }
+
     /// 1 minus this, for the share of the others.
     pub(super) fn complement(&self) -> Self {
         Self(format!("1 - {self}"))
@@ -183,7 +208,7 @@ pub(super) fn name_label(kind: ComponentKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use floodway_metrics::catalogue::{exporter, limiter};
+    use floodway_metrics::catalogue::{exporter, limiter, pool};
 
     use super::*;
 
@@ -218,6 +243,24 @@ mod tests {
             "rate(floodway_limiter_completed_total{job=~\"$job\", instance=~\"$instance\", \
              limiter=~\"$limiter\", outcome=~\"success|ignore\"}[$__rate_interval])",
         );
+    }
+
+    #[test]
+    fn a_gauge_may_be_of_some_label_values() {
+        check(
+            &gauge_where(&pool::LIMIT, &pool::SOURCE, &["effective"]),
+            "floodway_pool_limit{job=~\"$job\", instance=~\"$instance\", pool=~\"$pool\", \
+             source=~\"effective\"}",
+        );
+    }
+
+    #[test]
+    fn smoothing_takes_the_place_of_the_interval_everywhere() {
+        let ratio = rate(&limiter::ACQUIRED).sum().per(&rate(&limiter::REJECTED).sum());
+        let smoothed = ratio.smoothed().clamped(1).to_string();
+        assert_eq!(smoothed.matches("[5m]").count(), 2, "{smoothed}");
+        assert!(!smoothed.contains("interval"), "{smoothed}");
+        assert!(smoothed.starts_with("clamp_max(") && smoothed.ends_with(", 1)"), "{smoothed}");
     }
 
     #[test]

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::SystemTime};
 use floodway_metrics::Registry;
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use prost::Message;
-use reqwest::{Client, header::CONTENT_TYPE};
+use reqwest::{
+    Client,
+    header::{CONTENT_TYPE, HeaderMap},
+};
 use tokio::{
     sync::oneshot,
     task::{JoinHandle, spawn_blocking},
@@ -15,25 +18,26 @@ use tokio::{
 use super::{
     Otlp, TIMEOUT,
     message::{self, Times, nanos},
-    quiet::Quiet,
+    quiet::{Quiet, with_causes},
     signal,
 };
-use crate::{Exporter, about::About};
+use crate::about::About;
 
 impl Otlp {
-    /// Sends the numbers of `exporter`'s registry from now on. Nothing waits for the collector: while
-    /// it is away they are read again later, and nothing is lost but the points in between.
+    /// Sends the numbers of `registry` from now on. Nothing waits for the collector: while it is away
+    /// they are read again later, and nothing is lost but the points in between.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub fn export(self, exporter: &Exporter) -> Exporting {
+    pub fn export(self, registry: &Registry) -> Exporting {
         let url = signal(&self.endpoint, "v1/metrics");
         let push = Push {
-            registry: exporter.registry().clone(),
-            about: Arc::clone(&exporter.about),
+            registry: registry.clone(),
+            about: About::registered(registry),
             resource: self.resource,
             client: Client::new(),
+            headers: self.headers,
             quiet: Quiet::new("metrics", url.clone()),
             url,
             start: now(),
@@ -70,7 +74,10 @@ pub struct Exporting {
 }
 
 impl Exporting {
-    /// Sends what is left, for ten seconds at most each, and stops.
+    /// Sends the metrics once more and the spans that are left, for ten seconds at most each, and stops.
+    ///
+    /// Components that have been dropped by then are not among the metrics: keep a clone of what a
+    /// router takes along when it ends, or what happened since the last export is missing.
     ///
     /// # Cancel safety
     ///
@@ -90,6 +97,7 @@ struct Push {
     about: Arc<About>,
     resource: Resource,
     client: Client,
+    headers: HeaderMap,
     quiet: Quiet,
     url: String,
     /// Nanoseconds of Unix time.
@@ -109,17 +117,12 @@ impl Push {
         let encode =
             move || message::request(&registry.snapshot(), &resource, times).encode_to_vec();
         let body = spawn_blocking(encode).await.map_err(|_| "a component panicked".to_owned())?;
-        let request = self.client.post(&self.url).header(CONTENT_TYPE, "application/x-protobuf");
-        let sent = request.timeout(TIMEOUT).body(body).send().await;
+        let request = self.client.post(&self.url).headers(self.headers.clone());
+        let request = request.header(CONTENT_TYPE, "application/x-protobuf").timeout(TIMEOUT);
+        let sent = request.body(body).send().await;
         let answer = sent.map_err(|error| with_causes(&error))?;
         answer.error_for_status().map(drop).map_err(|error| error.to_string())
     }
-}
-
-/// An error with what caused it: the first line alone says that sending failed.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn now() -> u64 {

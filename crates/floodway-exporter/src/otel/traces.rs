@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use axum::http::{HeaderMap, HeaderValue};
 use floodway_metrics::{TraceContext, set_trace_source};
 use opentelemetry::{
     Context,
     trace::{TraceContextExt, TracerProvider},
 };
-use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
@@ -18,7 +19,11 @@ use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::registry::LookupSpan;
 use url::Url;
 
-use super::{Otlp, OtlpError, TIMEOUT, quiet::Quiet, signal};
+use super::{
+    Otlp, OtlpError, TIMEOUT,
+    quiet::{Quiet, with_causes},
+    signal,
+};
 
 impl Otlp {
     /// Sends the spans of `tracing`, batches with links to the spans of their items. From now on
@@ -46,13 +51,21 @@ fn current_trace() -> Option<TraceContext> {
     })
 }
 
-pub(super) fn provider(endpoint: &Url, resource: Resource) -> Result<SdkTracerProvider, OtlpError> {
+pub(super) fn provider(
+    endpoint: &Url,
+    headers: &HeaderMap,
+    resource: Resource,
+) -> Result<SdkTracerProvider, OtlpError> {
     let url = signal(endpoint, "v1/traces");
+    // Values came from texts.
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value)));
     let exporter = SpanExporter::builder()
         .with_http()
         .with_endpoint(&url)
         .with_protocol(Protocol::HttpBinary)
         .with_timeout(TIMEOUT)
+        .with_headers(headers.collect())
         .build()
         .map_err(OtlpError::Traces)?;
     let exporter = Spans { exporter, quiet: Arc::new(Quiet::new("traces", url)) };
@@ -70,7 +83,10 @@ struct Spans {
 impl opentelemetry_sdk::trace::SpanExporter for Spans {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let result = self.exporter.export(batch).await;
-        self.quiet.note(&result);
+        self.quiet.note(&match &result {
+            Ok(()) => Ok(()),
+            Err(error) => Err(with_causes(error)),
+        });
         result
     }
 

@@ -1,6 +1,6 @@
 //! Changing limiters from the status page, where the application allows it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -27,14 +27,20 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let limiter = Limiter::builder("orders").limit(8).build()?;
 /// let secret = "0123456789abcdef"; // from the environment
-/// let controls = Controls::new(Token::new(secret)?).limiter(limiter.handle());
+/// let controls = Controls::new(Token::new(secret)?).limiter_within(limiter.handle(), 1..=32);
 /// let exporter = Exporter::new(Registry::global()).with_controls(controls);
 /// # Ok(())
 /// # }
 /// ```
 pub struct Controls {
     token: Token,
-    limiters: Vec<Box<dyn Adjustable>>,
+    limiters: Vec<Controlled>,
+}
+
+struct Controlled {
+    limiter: Box<dyn Adjustable>,
+    /// Limits that may be set.
+    within: RangeInclusive<u32>,
 }
 
 impl Controls {
@@ -44,22 +50,38 @@ impl Controls {
         Self { token, limiters: Vec::new() }
     }
 
-    /// Also `limiter`: its limit within its bounds, and its mode. A handle keeps its limiter.
+    /// Also `limiter`: its mode, and its limit within its own bounds. A limiter that was built with
+    /// `limit` alone has none to speak of: see [`limiter_within`](Self::limiter_within). A handle keeps
+    /// its limiter.
     #[must_use]
-    pub fn limiter(mut self, limiter: impl Adjustable + 'static) -> Self {
-        self.limiters.push(Box::new(limiter));
+    pub fn limiter(self, limiter: impl Adjustable + 'static) -> Self {
+        self.limiter_within(limiter, 0..=u32::MAX)
+    }
+
+    /// Also `limiter`: its mode, and its limit within its own bounds and `limits`, in permits.
+    #[must_use]
+    pub fn limiter_within(
+        mut self,
+        limiter: impl Adjustable + 'static,
+        limits: RangeInclusive<u32>,
+    ) -> Self {
+        self.limiters.push(Controlled { limiter: Box::new(limiter), within: limits });
         self
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<&dyn Adjustable> {
-        self.limiters.iter().map(|limiter| &**limiter).find(|limiter| limiter.name() == name)
+    pub(super) fn allow(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    fn find(&self, name: &str) -> Option<&Controlled> {
+        self.limiters.iter().find(|controlled| controlled.limiter.name() == name)
     }
 }
 
 /// By hand, because limiters need not be printable.
 impl fmt::Debug for Controls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.limiters.iter().map(|limiter| limiter.name()).collect();
+        let names: Vec<_> = self.limiters.iter().map(|one| one.limiter.name()).collect();
         f.debug_struct("Controls").field("limiters", &names).finish_non_exhaustive()
     }
 }
@@ -107,12 +129,16 @@ async fn change(exporter: &Exporter, request: Request) -> Result<Response, (Stat
         return Err((StatusCode::UNAUTHORIZED, text.into()));
     }
     let Change { limiter: name, limit, mode } = read(request).await?;
-    let Some(limiter) = controls.find(&name) else {
+    let Some(Controlled { limiter, within }) = controls.find(&name) else {
         let text = format!("limiter: {name:?} is not one that may be changed here");
         return Err((StatusCode::NOT_FOUND, text));
     };
     let (limit_before, mode_before) = (limiter.limit(), limiter.mode());
     match (limit, &mode) {
+        (Some(limit), None) if !within.contains(&limit) => {
+            let (min, max) = (within.start(), within.end());
+            Err(format!("limit: {limit} is out of bounds, expected {min} to {max} here").into())
+        }
         (Some(limit), None) => limiter.set_limit(limit),
         (None, Some(mode)) => limiter.set_mode(mode),
         _ => Err("expected one of limit and mode".into()),

@@ -45,6 +45,8 @@ pub(crate) struct History {
     registry: Registry,
     started: SystemTime,
     sampling: AtomicBool,
+    /// Held by whoever takes a sample, so that nobody else takes the same one.
+    turn: Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -73,6 +75,7 @@ impl History {
             registry: registry.clone(),
             started: wall_clock(),
             sampling: AtomicBool::new(false),
+            turn: Mutex::default(),
             state: Mutex::default(),
         }
     }
@@ -100,6 +103,7 @@ impl History {
     /// Takes one sample now, unless somebody has just done so: whoever asks first and the task that
     /// this starts.
     fn sample(&self) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let just_now = |(when, _): &(Instant, Snapshot)| when.elapsed() < TICK / 2;
         if self.state().recent.back().is_some_and(just_now) {
             return;
@@ -125,9 +129,9 @@ impl History {
             window_seconds: TICK.as_secs() * WINDOW as u64,
             control: controls.is_some(),
             findings: findings(&state.rows),
-            rows: state.rows.marked(|limiter| {
-                controls.is_some_and(|controls| controls.find(limiter).is_some())
-            }),
+            rows: state
+                .rows
+                .marked(|limiter| controls.is_some_and(|controls| controls.allow(limiter))),
             omitted: state.omitted,
             history: state.since(first),
         };

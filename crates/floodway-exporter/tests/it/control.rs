@@ -83,3 +83,22 @@ async fn nothing_can_be_changed_unless_the_application_says_so() {
     assert_eq!(json(&get(addr, "/floodway/data", "").await)["control"], false);
     assert_eq!(orders.limit(), 3);
 }
+
+#[tokio::test]
+async fn the_application_says_how_far() {
+    let registry = Registry::new();
+    let orders = limiter(&registry, "orders").build().unwrap();
+    let controls = Controls::new(Token::new(SECRET).unwrap());
+    let controls = controls.limiter_within(orders.handle(), 2..=6);
+    let server = Exporter::new(&registry).with_controls(controls).serve(LOCAL).await.unwrap();
+    let set = async |limit: u32| {
+        let body = format!(r#"{{"limiter":"orders","limit":{limit}}}"#);
+        post(server.local_addr(), "/floodway/control", AUTHORIZED, &body).await
+    };
+    for refused in [1, 7, 1_000] {
+        let error = json(&set(refused).await)["error"].as_str().unwrap().to_owned();
+        assert_eq!(error, format!("limit: {refused} is out of bounds, expected 2 to 6 here"));
+    }
+    assert!(set(6).await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(orders.limit(), 6);
+}

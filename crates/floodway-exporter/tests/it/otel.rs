@@ -48,12 +48,13 @@ async fn text_and_otlp_agree_on_every_value() {
     let (registry, _components) = used().await;
     let mut collector = Collector::start().await;
     let exporter = Exporter::new(&registry);
-    let otlp = Otlp::builder("shop").endpoint(collector.endpoint()).build().unwrap();
-    let exporting = otlp.export(&exporter);
+    let otlp = Otlp::builder("shop").endpoint(collector.endpoint()).header("x-key", "secret");
+    assert!(!format!("{otlp:?}").contains("secret"));
+    let exporting = otlp.build().unwrap().export(&registry);
     let received = collector.metrics().await;
     let text = text_values(&exporter.render());
     assert!(text.len() > 200, "{}", text.len());
-    assert_eq!(received.service, "shop");
+    assert_eq!((received.service.as_str(), received.key.as_deref()), ("shop", Some("secret")));
     for (series, value) in &text {
         assert_eq!(received.values.get(series), Some(value), "{series}");
     }
@@ -68,7 +69,7 @@ async fn what_happened_last_is_sent_before_the_end() {
     let mut collector = Collector::start().await;
     let late = limiter(&registry, "late").build().unwrap();
     let otlp = Otlp::builder("shop").endpoint(collector.endpoint()).build().unwrap();
-    let exporting = otlp.export(&Exporter::new(&registry));
+    let exporting = otlp.export(&registry);
     let acquired = "floodway_limiter_acquired_total{limiter=late,path=immediate}";
     assert_eq!(collector.metrics().await.values[acquired], 0.0);
     drop(late.try_acquire().unwrap());
@@ -84,7 +85,7 @@ async fn spans_of_batches_link_to_those_of_items_and_spawned_work_keeps_its_span
     let collector = Collector::start().await;
     let otlp = Otlp::builder("shop").endpoint(collector.endpoint()).build().unwrap();
     let subscriber = tracing_subscriber::registry().with(otlp.layer());
-    let exporting = otlp.export(&Exporter::new(&registry));
+    let exporting = otlp.export(&registry);
     {
         let _here = tracing::subscriber::set_default(subscriber);
         let batcher = Batcher::builder("inserts")
@@ -198,6 +199,10 @@ fn bad_descriptions_name_the_field_and_the_value() {
     check(
         Otlp::builder("a").endpoint("https://127.0.0.1:1"),
         "endpoint: \"https://127.0.0.1:1\" is not of the form http://host:port",
+    );
+    check(
+        Otlp::builder("a").header("a b", "c"),
+        "header: \"a b\" or its value is not possible in HTTP",
     );
     let period = Otlp::builder("a").period(Duration::from_millis(10)).build().unwrap_err();
     assert!(matches!(period, OtlpError::Period { .. }));

@@ -156,3 +156,10 @@ async fn a_connection_carries_one_request() {
     let answer = exchange(server.local_addr(), &twice).await;
     assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
 }
+
+#[tokio::test]
+async fn the_bare_address_leads_to_the_status_page() {
+    let server = Exporter::new(&Registry::new()).serve(LOCAL).await.unwrap();
+    let answer = get(server.local_addr(), "/", "").await;
+    assert!(answer.contains("location: floodway\r\n"), "{answer}");
+}

@@ -126,6 +126,11 @@ async fn the_page_and_its_assets_allow_nothing_from_elsewhere() {
         let asset = get(server.local_addr(), &format!("/{link}"), "").await;
         assert!(asset.starts_with("HTTP/1.1 200 "), "{link}: {asset}");
         assert!(asset.contains("x-content-type-options: nosniff"), "{link}");
+        for import in asset.split(" from \"./").skip(1) {
+            let module = import.split('"').next().unwrap_or_default();
+            let listed = page.contains(&format!("\"floodway/{module}\""));
+            assert!(listed, "{link} imports {module}, which the page does not load");
+        }
         loaded += 1;
     }
     assert!(loaded >= 4, "{page}");

@@ -47,7 +47,7 @@ pub static DIRECTION: Label = Label { name: "direction", values: &["up", "down"]
 metrics! { Batcher;
     /// Most items that a batch has now.
     TARGET = "batcher_target_items", Kind::Gauge, Items;
-    /// Items that each bound would allow on its own; the configured maximum where it allows any number.
+    /// Items that each bound would allow on its own; the configured maximum where it allows more, or any number.
     BOUND_ITEMS = "batcher_bound_items", Kind::Gauge, Items, labels: &[&BOUND];
     /// Which bound decides how many items a batch has: 1 for the one that does.
     BINDING_BOUND_INFO = "batcher_binding_bound_info", Kind::Gauge, Boolean, labels: &[&BOUND];

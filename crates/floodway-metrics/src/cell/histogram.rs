@@ -8,11 +8,9 @@ use std::sync::{
 use super::shard::Sharded;
 use crate::{
     Buckets, HistogramValue,
+    buckets::MAX_BOUNDS,
     exemplar::{Exemplars, TraceSource, trace_source},
 };
-
-/// Room for this many bounds and `+Inf`; [`Histogram::new`] checks it.
-const MAX_BOUNDS: usize = 16;
 
 /// Counts observations in the buckets of the catalogue entry.
 #[derive(Debug)]
@@ -39,6 +37,7 @@ impl Histogram {
     #[must_use]
     pub fn new(buckets: &'static Buckets) -> Self {
         assert!(buckets.bounds.len() <= MAX_BOUNDS, "at most {MAX_BOUNDS} bucket bounds");
+        let buckets = buckets.in_force();
         Self { buckets, shards: Sharded::new(), exemplars: OnceLock::new() }
     }
 

@@ -204,9 +204,11 @@ impl Cells {
 fn collect_levels(levels: &Levels, out: &mut Collector) {
     let Levels { target, estimate, .. } = levels;
     let seconds = |cost: Option<Duration>| cost.unwrap_or_default().as_secs_f64();
-    // A bound that allows any number is reported as the maximum: a line at the top of the panel,
-    // where one that is not a number would be a gap.
-    let bounds = estimate.bounds.map(|items| items.unwrap_or(levels.max_items) as f64);
+    // A bound that allows the maximum, more or any number is reported as the maximum: a line at the top
+    // of the panel, where one that is not a number would be a gap and millions would flatten the rest.
+    let bounds = estimate
+        .bounds
+        .map(|items| items.map_or(levels.max_items, |items| items.min(levels.max_items)) as f64);
     let binding = BatchBound::ALL.map(|bound| f64::from(u8::from(bound == target.bound)));
 
     out.number(&catalogue::TARGET, target.items as f64);
@@ -505,6 +507,7 @@ mod tests {
         estimate.bounds[BatchBound::Overhead.index()] = Some(96);
         estimate.bounds[BatchBound::Objective.index()] = Some(300);
         estimate.bounds[BatchBound::Load.index()] = Some(0);
+        estimate.bounds[BatchBound::Observed.index()] = Some(5_000_000);
         check_batcher(
             batcher,
             &[
@@ -512,7 +515,7 @@ mod tests {
                 (&catalogue::BOUND_ITEMS, "overhead", 96.0),
                 (&catalogue::BOUND_ITEMS, "objective", 300.0),
                 (&catalogue::BOUND_ITEMS, "load", 0.0),
-                // These allow any number.
+                // These allow any number, or more than a batch may have.
                 (&catalogue::BOUND_ITEMS, "weight", 1_024.0),
                 (&catalogue::BOUND_ITEMS, "max", 1_024.0),
                 (&catalogue::BOUND_ITEMS, "unprofitable", 1_024.0),

@@ -1,16 +1,17 @@
 //! The batcher's dashboard.
 
+mod cost;
 mod size;
 
 use floodway_metrics::catalogue::batcher::{
-    BATCH_ITEMS, BATCH_OUTCOME, BATCHES, BOUND, BOUND_ITEMS, EXECUTE_DURATION, FIXED_COST, FLUSHES,
-    ITEM_COST, ITEM_OUTCOME, ITEMS, OVERHEAD, OVERHEAD_AVOIDED, QUEUE_CAPACITY, QUEUED, REASON,
-    REJECTED, RETRIES, SPLITS, TARGET, TRIGGER, WAIT_DURATION, WORK,
+    BATCH_ITEMS, BATCH_OUTCOME, BATCHES, BOUND, BOUND_ITEMS, EXECUTE_DURATION, FLUSHES,
+    ITEM_OUTCOME, ITEMS, OVERHEAD, QUEUE_CAPACITY, QUEUED, REASON, REJECTED, RETRIES, SPLITS,
+    TARGET, TRIGGER, WAIT_DURATION, WORK,
 };
 
 use super::{
     Content, Line, Section,
-    panel::{Draft, Text},
+    panel::{Draft, Nothing, Text},
 };
 use crate::codegen::{
     grafana::Dashboard,
@@ -26,14 +27,32 @@ const NAME: &[&str] = &["batcher"];
 /// the answer to another item.
 pub(super) const WRONG: &[&str] = &["item_error", "batch_error", "rejected", "expired"];
 
-const NO_BATCHER: &str = "No batcher matches: check the variables above and the scrape.";
-const NO_ITEMS: &str = "No item ended: check that calls pass the batcher, and Batches in flight \
-    for those that still run.";
-const NO_BATCHES: &str = "No batch went: check that calls pass the batcher, and Queue fill for \
-    items that wait for a free slot.";
-const NO_ENDS: &str = "No batch ended: check Batches in flight for those that still run.";
-const NO_COSTS: &str = "No batch was measured: none ended, or its costs are not known yet.";
-const NO_WAITS: &str = "No wait was measured: nothing went, or the batcher measures no waits.";
+const NO_BATCHER: Nothing = Nothing {
+    short: "no batcher",
+    check: "No batcher matches: check the variables above and the scrape.",
+};
+const NO_ITEMS: Nothing = Nothing {
+    short: "no items",
+    check: "No item ended: check that calls pass the batcher, and Batches in flight \
+    for those that still run.",
+};
+const NO_BATCHES: Nothing = Nothing {
+    short: "no batches",
+    check: "No batch went: check that calls pass the batcher, and Queue fill for \
+    items that wait for a free slot.",
+};
+const NO_ENDS: Nothing = Nothing {
+    short: "no batches",
+    check: "No batch ended: check Batches in flight for those that still run.",
+};
+const NO_COSTS: Nothing = Nothing {
+    short: "not known",
+    check: "No batch was measured: none ended, or its costs are not known yet.",
+};
+const NO_WAITS: Nothing = Nothing {
+    short: "no waits",
+    check: "No wait was measured: nothing went, or the batcher measures no waits.",
+};
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
@@ -46,10 +65,10 @@ pub(super) fn dashboard() -> Dashboard {
         links: Vec::new(),
         sections: vec![
             Section::open("At a glance", vec![glance()]),
-            Section::open("Health", vec![batches(), ends()]),
+            Section::open("Health", vec![batches(), sizes(), ends()]),
             Section::open("Refused", vec![refused()]),
             Section::open("Where the time goes", vec![durations()]),
-            Section::collapsed("What it saves", vec![costs()]),
+            Section::collapsed("What it saves", vec![cost::costs()]),
             Section::collapsed("What decides the size", vec![size::bounds(), size::model()]),
         ],
     })
@@ -130,7 +149,8 @@ fn batches() -> Line {
         title: "Size and its bounds",
         unit: "short",
         description: "Items that a batch may have, that it has on average, and that each bound \
-            would allow on its own; one that allows any number is at the configured maximum. \
+            would allow on its own (dashed; one that allows any number is at the configured \
+            maximum), on a logarithmic scale. \
             Good: the mean follows the load, up to the target. Mean near the target: the lowest \
             bound decides. Mean far below while items queue: batches go before they are full, \
             Flushes by trigger says why.",
@@ -141,7 +161,12 @@ fn batches() -> Line {
         sum_rate(&BATCH_ITEMS).sum_by(NAME).per(&rate(&FLUSHES).sum_by(NAME)),
         "{{batcher}} mean",
     )
-    .query(gauge(&BOUND_ITEMS).avg_by(&["batcher", BOUND.name]), "{{batcher}} {{bound}}");
+    .bound(gauge(&BOUND_ITEMS).avg_by(&["batcher", BOUND.name]), "{{batcher}} {{bound}}")
+    .logarithmic();
+    Line { height: 10, panels: vec![overhead, size] }
+}
+
+fn sizes() -> Line {
     let flushes = Draft::time_series(Text {
         title: "Flushes by trigger",
         unit: "ops",
@@ -152,7 +177,17 @@ fn batches() -> Line {
         no_value: NO_BATCHER,
     })
     .query(rate(&FLUSHES).sum_by(&["batcher", TRIGGER.name]), "{{batcher}} {{trigger}}");
-    Line { height: 10, panels: vec![overhead, size, flushes] }
+    let size = Draft::time_series(Text {
+        title: "Batch size",
+        unit: "short",
+        description: "Items of a batch as it left the queue: the mean, and what 95 and 99 of 100 \
+            batches stay below, which is interpolated within a bucket of the histogram and so may \
+            be off by half. Good: grows with the load. Mean near 1 under load: batching hardly \
+            happens, see Flushes by trigger. Mean and p99 far apart: items arrive in bursts.",
+        no_value: NO_BATCHES,
+    })
+    .sizes(&BATCH_ITEMS);
+    Line { height: 9, panels: vec![flushes, size] }
 }
 
 fn ends() -> Line {
@@ -176,16 +211,7 @@ fn ends() -> Line {
         no_value: NO_BATCHER,
     })
     .query(rate(&BATCHES).sum_by(&["batcher", BATCH_OUTCOME.name]), "{{batcher}} {{outcome}}");
-    let size = Draft::time_series(Text {
-        title: "Batch size",
-        unit: "short",
-        description: "Items of a batch as it left the queue. Good: grows with the load. p50 at 1 \
-            under load: batching hardly happens, see Flushes by trigger. Far apart p50 and p99: \
-            items arrive in bursts.",
-        no_value: NO_BATCHES,
-    })
-    .percentiles(&BATCH_ITEMS);
-    Line { height: 9, panels: vec![items, batches, size] }
+    Line { height: 9, panels: vec![items, batches] }
 }
 
 fn refused() -> Line {
@@ -199,7 +225,8 @@ fn refused() -> Line {
             outlives the batcher.",
         no_value: NO_BATCHER,
     })
-    .query(rate(&REJECTED).sum_by(&["batcher", REASON.name]), "{{batcher}} {{reason}}");
+    .query(rate(&REJECTED).sum_by(&["batcher", REASON.name]), "{{batcher}} {{reason}}")
+    .wide();
     let queue = Draft::time_series(Text {
         title: "Queue fill",
         unit: "percentunit",
@@ -245,43 +272,5 @@ fn durations() -> Line {
         no_value: NO_ENDS,
     })
     .percentiles(&EXECUTE_DURATION);
-    let cost = Draft::time_series(Text {
-        title: "Cost per item",
-        unit: "s",
-        description: "Time of batches per item, failures and further attempts included, above \
-            what an item costs in a batch of any size (0 while unknown). Good: close to that \
-            floor under load. The gap is what larger batches can still save; without one, only a \
-            quicker downstream helps.",
-        no_value: NO_ENDS,
-    })
-    .query(
-        sum_rate(&EXECUTE_DURATION).sum_by(NAME).per(&sum_rate(&BATCH_ITEMS).sum_by(NAME)),
-        "{{batcher}} cost",
-    )
-    .query(gauge(&ITEM_COST).avg_by(NAME), "{{batcher}} floor");
-    Line { height: 9, panels: vec![wait, execute, cost] }
-}
-
-fn costs() -> Line {
-    let fixed = Draft::time_series(Text {
-        title: "Fixed cost",
-        unit: "s",
-        description: "What a batch costs whatever its size, as estimated; 0 while unknown. Good: \
-            constant. It is what batching saves on every item but the first: many times the \
-            floor of Cost per item makes large batches worth it, a small part of it makes \
-            batching pointless.",
-        no_value: NO_BATCHER,
-    })
-    .query(gauge(&FIXED_COST).avg_by(NAME), "{{batcher}}");
-    let avoided = Draft::time_series(Text {
-        title: "Overhead avoided per second",
-        unit: "s",
-        description: "Time of the downstream that batching saves in each second, against batches \
-            of one, and that it still spends on fixed cost. Good: more avoided than paid. Little \
-            avoided: the batcher earns its keep only where calls themselves are scarce.",
-        no_value: NO_COSTS,
-    })
-    .query(rate(&OVERHEAD_AVOIDED).sum_by(NAME), "{{batcher}} avoided")
-    .query(rate(&OVERHEAD).sum_by(NAME), "{{batcher}} paid");
-    Line { height: 8, panels: vec![fixed, avoided] }
+    Line { height: 9, panels: vec![wait, execute] }
 }

@@ -6,8 +6,8 @@ use floodway_metrics::catalogue::exporter::{
 };
 
 use super::{
-    Content, Line, Section,
-    panel::{Draft, Text},
+    Content, FEW, Line, Section,
+    panel::{Draft, Nothing, Text},
 };
 use crate::codegen::{
     grafana::Dashboard,
@@ -19,11 +19,14 @@ pub(super) const UID: &str = "floodway-exporter";
 /// The exporter has no name of its own; there is one per process.
 const BY: &[&str] = &["instance"];
 
-/// Of what should not happen at all: about four in an hour.
-const FEW: f64 = 0.001;
-
-const NO_EXPORTER: &str = "No exporter matches: check Job and Instance above and the scrape.";
-const NO_RENDER: &str = "Nothing was rendered: check that Prometheus scrapes the metrics page.";
+const NO_EXPORTER: Nothing = Nothing {
+    short: "no exporter",
+    check: "No exporter matches: check Job and Instance above and the scrape.",
+};
+const NO_RENDER: Nothing = Nothing {
+    short: "no scrapes",
+    check: "Nothing was rendered: check that Prometheus scrapes the metrics page.",
+};
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
@@ -112,7 +115,7 @@ fn requests() -> Line {
         no_value: NO_EXPORTER,
     })
     .query(rate(&EXPORTS).sum_by(&[EXPORT_RESULT.name]), "{{result}}");
-    Line { height: 8, panels: vec![scrapes, refused, exports] }
+    Line { height: 9, panels: vec![scrapes, refused, exports] }
 }
 
 fn costs() -> Line {
@@ -151,5 +154,5 @@ fn costs() -> Line {
         no_value: NO_EXPORTER,
     })
     .query(gauge(&BUILD_INFO).count_by(&[VERSION.name]), "{{version}}");
-    Line { height: 8, panels: vec![series, folded, render, versions] }
+    Line { height: 9, panels: vec![series, folded, render, versions] }
 }

@@ -8,7 +8,7 @@ use floodway_metrics::catalogue::fan_out::{
 
 use super::{
     Content, Line, Section,
-    panel::{Draft, Text},
+    panel::{Draft, Nothing, Text},
 };
 use crate::codegen::{
     grafana::Dashboard,
@@ -23,12 +23,27 @@ const NAME: &[&str] = &["fan_out"];
 /// Outcomes of items that went wrong. The others are success, or what a call was spared.
 pub(super) const WRONG: &[&str] = &["failed", "timed_out", "panicked", "rejected"];
 
-const NO_FAN_OUT: &str = "No fan-out matches: check the variables above, the scrape, and that the \
-    fan-out has a name.";
-const NO_CALLS: &str = "No call ended: check Calls by outcome and Running calls.";
-const NO_ITEMS: &str = "No item ended: check In flight for those that still run.";
-const NO_WAKES: &str = "No item was woken: its fan-out may not measure it, or no item waits.";
-const NO_CHUNKS: &str = "No items ran in chunks: the fan-out runs each by itself.";
+const NO_FAN_OUT: Nothing = Nothing {
+    short: "no fan-out",
+    check: "No fan-out matches: check the variables above, the scrape, and that the \
+    fan-out has a name.",
+};
+const NO_CALLS: Nothing = Nothing {
+    short: "no calls",
+    check: "No call ended: check Calls by outcome and Running calls.",
+};
+const NO_ITEMS: Nothing = Nothing {
+    short: "no items",
+    check: "No item ended: check In flight for those that still run.",
+};
+const NO_WAKES: Nothing = Nothing {
+    short: "no wakes",
+    check: "No item was woken: its fan-out may not measure it, or no item waits.",
+};
+const NO_CHUNKS: Nothing = Nothing {
+    short: "no chunks",
+    check: "No items ran in chunks: the fan-out runs each by itself.",
+};
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
@@ -40,11 +55,11 @@ pub(super) fn dashboard() -> Dashboard {
         links: Vec::new(),
         sections: vec![
             Section::open("At a glance", vec![glance()]),
-            Section::open("Calls", vec![calls()]),
+            Section::open("Calls", vec![calls(), running()]),
             Section::open("Items", vec![items()]),
             Section::open("Where the time goes", vec![shape()]),
             Section::collapsed("Attempts", vec![attempts()]),
-            Section::collapsed("Stragglers, wakes and chunks", vec![delays()]),
+            Section::collapsed("Stragglers, wakes and chunks", vec![delays(), chunks()]),
         ],
     })
 }
@@ -104,15 +119,6 @@ fn calls() -> Line {
         no_value: NO_FAN_OUT,
     })
     .query(rate(&CALLS).sum_by(&["fan_out", CALL_OUTCOME.name]), "{{fan_out}} {{outcome}}");
-    let running = Draft::time_series(Text {
-        title: "Running calls",
-        unit: "short",
-        description: "Calls that have begun and not ended at the moment of the scrape. Good: as \
-            steady as your traffic. All share what their items depend on: if it grows, limit the \
-            callers or share one limiter among the calls.",
-        no_value: NO_FAN_OUT,
-    })
-    .query(gauge(&RUNNING_CALLS).sum_by(NAME), "{{fan_out}}");
     let duration = Draft::time_series(Text {
         title: "Duration",
         unit: "s",
@@ -122,7 +128,30 @@ fn calls() -> Line {
         no_value: NO_CALLS,
     })
     .percentiles(&DURATION);
-    Line { height: 9, panels: vec![outcomes, running, duration] }
+    Line { height: 9, panels: vec![outcomes, duration] }
+}
+
+fn running() -> Line {
+    let running = Draft::time_series(Text {
+        title: "Running calls",
+        unit: "short",
+        description: "Calls that have begun and not ended at the moment of the scrape. Good: as \
+            steady as your traffic. All share what their items depend on: if it grows, limit the \
+            callers or share one limiter among the calls.",
+        no_value: NO_FAN_OUT,
+    })
+    .query(gauge(&RUNNING_CALLS).sum_by(NAME), "{{fan_out}}");
+    let in_flight = Draft::time_series(Text {
+        title: "In flight",
+        unit: "short",
+        description: "Items that run, at the moment of the scrape and on average between \
+            scrapes, over all calls. Good: both alike. The average counts an item when it ends: \
+            in flight without an average, items hang, give them a timeout.",
+        no_value: NO_FAN_OUT,
+    })
+    .query(gauge(&IN_FLIGHT_ITEMS).sum_by(NAME), "{{fan_out}} in flight")
+    .query(rate(&BUSY_SECONDS).sum_by(NAME), "{{fan_out}} mean in flight");
+    Line { height: 8, panels: vec![running, in_flight] }
 }
 
 fn items() -> Line {
@@ -139,16 +168,6 @@ fn items() -> Line {
         rate(&ITEMS_PROCESSED).sum_by(&["fan_out", ITEM_OUTCOME.name]),
         "{{fan_out}} {{outcome}}",
     );
-    let in_flight = Draft::time_series(Text {
-        title: "In flight",
-        unit: "short",
-        description: "Items that run, at the moment of the scrape and on average between \
-            scrapes, over all calls. Good: both alike. The average counts an item when it ends: \
-            in flight without an average, items hang, give them a timeout.",
-        no_value: NO_FAN_OUT,
-    })
-    .query(gauge(&IN_FLIGHT_ITEMS).sum_by(NAME), "{{fan_out}} in flight")
-    .query(rate(&BUSY_SECONDS).sum_by(NAME), "{{fan_out}} mean in flight");
     let duration = Draft::time_series(Text {
         title: "Item duration",
         unit: "s",
@@ -159,19 +178,21 @@ fn items() -> Line {
         no_value: NO_ITEMS,
     })
     .percentiles(&ITEM_DURATION);
-    Line { height: 9, panels: vec![outcomes, in_flight, duration] }
+    Line { height: 9, panels: vec![outcomes, duration] }
 }
 
 fn shape() -> Line {
     let width = Draft::time_series(Text {
         title: "Width",
         unit: "short",
-        description: "Most items that a call had in flight at once. Good: at the concurrency \
+        description: "Most items that a call had in flight at once: the mean, and quantiles that \
+            are interpolated within a bucket of the histogram. Good: the mean is at the concurrency \
             that was set; then the bound decides, and a higher one helps if Item duration stays. \
             Below it, there are too few items, a slow source, or a limiter that holds them back.",
         no_value: NO_CALLS,
     })
-    .percentiles(&WIDTH);
+    .sizes(&WIDTH)
+    .wide();
     let parallelism = Draft::time_series(Text {
         title: "Effective parallelism",
         unit: "short",
@@ -249,14 +270,18 @@ fn delays() -> Line {
         no_value: NO_WAKES,
     })
     .percentiles(&WAKE_DELAY);
+    Line { height: 9, panels: vec![straggler, wake] }
+}
+
+fn chunks() -> Line {
     let chunk = Draft::time_series(Text {
         title: "Chunk size",
         unit: "short",
-        description: "Items that were run together. Good: p50 and p99 alike, with a low \
-            Straggler share. Small chunks cost overhead per item, large ones make stragglers: \
+        description: "Items that were run together: the mean, and quantiles that are interpolated \
+            within a bucket of the histogram. Good: mean and p99 alike, with a low Straggler share. Small chunks cost overhead per item, large ones make stragglers: \
             with a high Straggler share, bound the time of a chunk.",
         no_value: NO_CHUNKS,
     })
-    .percentiles(&CHUNK);
-    Line { height: 9, panels: vec![straggler, wake, chunk] }
+    .sizes(&CHUNK);
+    Line { height: 7, panels: vec![chunk] }
 }

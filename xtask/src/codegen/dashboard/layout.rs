@@ -25,7 +25,7 @@ impl Section {
     }
 }
 
-/// Panels side by side, which share the width evenly.
+/// Panels side by side, which share the width by their parts of it.
 pub(super) struct Line {
     /// In grid rows of 30 pixels.
     pub(super) height: u32,
@@ -67,12 +67,14 @@ pub(super) fn place(sections: Vec<Section>) -> Vec<Item> {
 fn below(mut y: u32, lines: Vec<Line>, ids: &mut impl Iterator<Item = u32>) -> (Vec<Panel>, u32) {
     let mut panels = Vec::new();
     for line in lines {
-        let count = u32::try_from(line.panels.len()).unwrap_or(u32::MAX);
-        assert!(COLUMNS.is_multiple_of(count), "{count} panels do not share {COLUMNS} columns");
-        let w = COLUMNS / count;
-        for (panel, x) in line.panels.into_iter().zip((0..COLUMNS).step_by(w as usize)) {
+        let parts: u32 = line.panels.iter().map(Draft::parts).sum();
+        assert!(COLUMNS.is_multiple_of(parts), "{parts} parts do not share {COLUMNS} columns");
+        let mut x = 0;
+        for panel in line.panels {
             let id = ids.next().unwrap_or_default();
+            let w = panel.parts() * COLUMNS / parts;
             panels.push(panel.place(id, GridPos { x, y, w, h: line.height }));
+            x += w;
         }
         y += line.height;
     }

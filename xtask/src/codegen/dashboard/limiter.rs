@@ -10,7 +10,7 @@ use floodway_metrics::catalogue::limiter::{
 
 use super::{
     Content, Line, Section,
-    panel::{Draft, Text},
+    panel::{Draft, Nothing, Text},
 };
 use crate::codegen::{
     grafana::Dashboard,
@@ -22,9 +22,22 @@ pub(super) const UID: &str = "floodway-limiter";
 /// By the component's name.
 const NAME: &[&str] = &["limiter"];
 
-const NO_LIMITER: &str = "No limiter matches: check the variables above and the scrape.";
-const NO_REQUESTS: &str = "Nothing asked for a permit: check that requests pass the limiter.";
-const NO_COMPLETIONS: &str = "No permit came back: check Permits for those still held.";
+const NO_LIMITER: Nothing = Nothing {
+    short: "no limiter",
+    check: "No limiter matches: check the variables above and the scrape.",
+};
+const NO_QUEUE: Nothing = Nothing {
+    short: "no queue",
+    check: "No limiter with a queue matches: check the variables above.",
+};
+const NO_REQUESTS: Nothing = Nothing {
+    short: "no traffic",
+    check: "Nothing asked for a permit: check that requests pass the limiter.",
+};
+const NO_COMPLETIONS: Nothing = Nothing {
+    short: "no traffic",
+    check: "No permit came back: check Permits for those still held.",
+};
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
@@ -36,9 +49,9 @@ pub(super) fn dashboard() -> Dashboard {
         links: Vec::new(),
         sections: vec![
             Section::open("At a glance", vec![glance()]),
-            Section::open("Limiter", vec![concurrency(), flow(), durations()]),
+            Section::open("Limiter", vec![concurrency(), fullness(), flow(), durations()]),
             Section::collapsed("How operations end", vec![ends(), distribution()]),
-            Section::collapsed("Limit", vec![limit::limit(), limit::mode()]),
+            Section::collapsed("Limit", vec![limit::limit(), limit::mode(), limit::keys()]),
             Section::collapsed("Adaptive limit", vec![limit::latency(), limit::evidence()]),
         ],
     })
@@ -74,7 +87,7 @@ fn glance() -> Line {
             is as usual; if Hold has risen, what is behind it is the bottleneck.",
         no_value: NO_LIMITER,
     })
-    .query(rate(&SATURATED_SECONDS).max(), "saturated")
+    .query(rate(&SATURATED_SECONDS).max().clamped(1), "saturated")
     .bad_above(0.7, 0.9);
     let wait = Draft::stat(Text {
         title: "Wait p99",
@@ -100,8 +113,22 @@ fn concurrency() -> Line {
         no_value: NO_LIMITER,
     })
     .query(gauge(&IN_FLIGHT).sum_by(NAME), "{{limiter}} in flight")
-    .query(gauge(&LIMIT).sum_by(NAME), "{{limiter}} limit")
-    .query(rate(&PERMIT_SECONDS).sum_by(NAME), "{{limiter}} mean in flight");
+    .query(rate(&PERMIT_SECONDS).sum_by(NAME), "{{limiter}} mean in flight")
+    .bound(gauge(&LIMIT).sum_by(NAME), "{{limiter}} limit");
+    let queue = Draft::time_series(Text {
+        title: "Queue",
+        unit: "short",
+        description: "Callers waiting at the moment of the scrape and on average between \
+            scrapes. Good: empty most of the time, filled by bursts. Never empty: overload, so \
+            refuse more or serve more; a longer queue does not help.",
+        no_value: NO_LIMITER,
+    })
+    .query(gauge(&QUEUED).sum_by(NAME), "{{limiter}} queued")
+    .query(rate(&QUEUED_SECONDS).sum_by(NAME), "{{limiter}} mean queued");
+    Line { height: 9, panels: vec![permits, queue] }
+}
+
+fn fullness() -> Line {
     let saturated = Draft::time_series(Text {
         title: "Time saturated",
         unit: "percentunit",
@@ -110,25 +137,21 @@ fn concurrency() -> Line {
             too small, or a slow dependency: Hold tells which.",
         no_value: NO_LIMITER,
     })
-    .query(rate(&SATURATED_SECONDS).avg_by(NAME), "{{limiter}}")
+    .query(rate(&SATURATED_SECONDS).avg_by(NAME).clamped(1), "{{limiter}}")
     .bad_above(0.7, 0.9)
     .up_to(1.0);
-    let queue = Draft::time_series(Text {
-        title: "Queue",
-        unit: "short",
-        description: "Callers waiting at the moment of the scrape and on average between \
-            scrapes, below the most that may wait. Good: empty most of the time, filled by \
-            bursts. Never empty: overload, so refuse more or serve more; a longer queue does not \
-            help.",
-        no_value: NO_LIMITER,
+    let fill = Draft::time_series(Text {
+        title: "Queue fill",
+        unit: "percentunit",
+        description: "Callers waiting, of those that may, on the instance with the fullest queue. \
+            Good: below 70 %, with spikes. At 100 % who comes is refused as queue_full. Far \
+            below while callers are refused: the time that they may wait decides, not the room \
+            for them.",
+        no_value: NO_QUEUE,
     })
-    .query(gauge(&QUEUED).sum_by(NAME), "{{limiter}} queued")
-    .query(rate(&QUEUED_SECONDS).sum_by(NAME), "{{limiter}} mean queued")
-    .query(gauge(&QUEUE_CAPACITY).sum_by(NAME), "{{limiter}} capacity");
-    Line { height: 8, panels: vec![permits, saturated, queue] }
-}
-
-fn flow() -> Line {
+    .query(gauge(&QUEUED).per(&gauge(&QUEUE_CAPACITY)).max_by(NAME), "{{limiter}}")
+    .bad_above(0.7, 0.9)
+    .up_to(1.0);
     let admitted = Draft::time_series(Text {
         title: "Admitted by path",
         unit: "reqps",
@@ -138,6 +161,10 @@ fn flow() -> Line {
         no_value: NO_LIMITER,
     })
     .query(rate(&ACQUIRED).sum_by(&[PATH.name]), "{{path}}");
+    Line { height: 8, panels: vec![saturated, fill, admitted] }
+}
+
+fn flow() -> Line {
     let rejected = Draft::time_series(Text {
         title: "Rejected by reason",
         unit: "reqps",
@@ -157,7 +184,7 @@ fn flow() -> Line {
         no_value: NO_LIMITER,
     })
     .query(rate(&REJECTED).sum_by(&[PRIORITY.name]), "{{priority}}");
-    Line { height: 8, panels: vec![admitted, rejected, classes] }
+    Line { height: 9, panels: vec![rejected, classes] }
 }
 
 fn durations() -> Line {
@@ -179,7 +206,7 @@ fn durations() -> Line {
         no_value: NO_COMPLETIONS,
     })
     .percentiles(&HOLD_DURATION);
-    Line { height: 8, panels: vec![wait, hold] }
+    Line { height: 9, panels: vec![wait, hold] }
 }
 
 fn ends() -> Line {
@@ -211,14 +238,14 @@ fn ends() -> Line {
         no_value: NO_LIMITER,
     })
     .query(rate(&NESTED).sum_by(&["limiter", NESTED_RESULT.name]), "{{limiter}} {{result}}");
-    Line { height: 8, panels: vec![completed, cancelled, nested] }
+    Line { height: 9, panels: vec![completed, cancelled, nested] }
 }
 
 fn distribution() -> Line {
     let heatmap = Draft::heatmap(Text {
         title: "Wait distribution",
         unit: "short",
-        description: "How many requests waited how long. Good: a dark band at the bottom. Two \
+        description: "How many requests waited how long. Good: one strong band at the bottom. Two \
             bands are two kinds of requests, which a quantile would hide: separate limiters or \
             priorities. A band at the longest wait: callers wait in vain.",
         no_value: NO_REQUESTS,
@@ -227,15 +254,15 @@ fn distribution() -> Line {
     let little = Draft::time_series(Text {
         title: "Little's law",
         unit: "percentunit",
-        description: "Held time that ended, of held time that passed. Good: 90 to 110 % over \
-            minutes. Steadily below, permits are taken and not given back: look for calls \
-            without a timeout.",
+        description: "Held time that ended, of held time that passed, over five minutes: the two \
+            agree only over more than an operation takes. Good: 90 to 110 %. Steadily below, \
+            permits are taken and not given back: look for calls without a timeout.",
         no_value: NO_COMPLETIONS,
     })
     .query(
-        sum_rate(&HOLD_DURATION).sum_by(NAME).per(&rate(&PERMIT_SECONDS).sum_by(NAME)),
+        sum_rate(&HOLD_DURATION).sum_by(NAME).per(&rate(&PERMIT_SECONDS).sum_by(NAME)).smoothed(),
         "{{limiter}}",
     )
     .good_between(0.9, 1.1);
-    Line { height: 8, panels: vec![heatmap, little] }
+    Line { height: 9, panels: vec![heatmap, little] }
 }

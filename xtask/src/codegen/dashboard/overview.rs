@@ -1,6 +1,7 @@
 //! The first dashboard to open: is it healthy, what is refused, where is the time, what to do.
 
 mod guide;
+mod times;
 
 use floodway_metrics::{
     Metric,
@@ -9,12 +10,12 @@ use floodway_metrics::{
 
 use super::{
     Content, Line, Section,
-    panel::{Draft, Text},
+    panel::{Draft, Nothing, Text},
     target_of,
 };
 use crate::codegen::{
     grafana::{Dashboard, Link},
-    promql::{Expr, count_rate, firing_alerts, increase, quantile, rate, rate_where, sum_rate},
+    promql::{Expr, count_rate, firing_alerts, increase, quantile, rate, rate_where},
 };
 
 pub(super) const UID: &str = "floodway-overview";
@@ -32,13 +33,38 @@ const DETAILS: [(&str, &str, &str); 5] = [
     (super::exporter::UID, "Exporter", "Whether these numbers can be trusted"),
 ];
 
-const NO_REQUESTS: &str = "Nothing asked for a permit: check that requests pass a limiter.";
-const NO_LIMITER: &str = "No limiter matches: check the variables above and the scrape.";
-const NO_POOL: &str = "No pool matches: check the variables above, or there is none.";
-const NO_BATCHER: &str = "No batcher matches: check the variables above, or there is none.";
-const NO_CALLS: &str = "No call of a fan-out ended: check the variables above, or there is none.";
-const NO_COSTS: &str = "No batch was measured: none ended, or there is no batcher.";
-const NOTHING: &str = "Nothing happened: check the variables above and the scrape.";
+const NO_REQUESTS: Nothing = Nothing {
+    short: "no traffic",
+    check: "Nothing asked for a permit: check that requests pass a limiter.",
+};
+const NO_LIMITER: Nothing = Nothing {
+    short: "no limiter",
+    check: "No limiter matches: check the variables above and the scrape.",
+};
+const NO_POOL: Nothing = Nothing {
+    short: "no pool",
+    check: "No pool matches: check the variables above, or there is none.",
+};
+const NO_BATCHER: Nothing = Nothing {
+    short: "no batcher",
+    check: "No batcher matches: check the variables above, or there is none.",
+};
+const NO_CALLS: Nothing = Nothing {
+    short: "no calls",
+    check: "No call of a fan-out ended: check the variables above, or there is none.",
+};
+const NO_COSTS: Nothing = Nothing {
+    short: "not known",
+    check: "No batch was measured: none ended, or there is no batcher.",
+};
+const NO_ANSWER: Nothing = Nothing {
+    short: "no answer",
+    check: "Prometheus does not answer: check the data source above.",
+};
+const NOTHING: Nothing = Nothing {
+    short: "nothing",
+    check: "Nothing happened: check the variables above and the scrape.",
+};
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
@@ -52,7 +78,7 @@ pub(super) fn dashboard() -> Dashboard {
         sections: vec![
             Section::open("Is it healthy?", vec![health(), trends()]),
             Section::open("What is refused, and why?", vec![refused()]),
-            Section::open("Where is the time?", vec![times()]),
+            Section::open("Where is the time?", times::lines().into()),
             Section::open("What to do?", vec![guide::line()]),
         ],
     })
@@ -97,7 +123,7 @@ fn health() -> Line {
             what is behind it is the bottleneck.",
         no_value: NO_LIMITER,
     })
-    .query(rate(&limiter::SATURATED_SECONDS).max(), "saturated")
+    .query(rate(&limiter::SATURATED_SECONDS).max().clamped(1), "saturated")
     .bad_above(0.7, 0.9)
     .details("Limiters", super::limiter::UID);
     let wait = Draft::stat(Text {
@@ -130,7 +156,7 @@ fn health() -> Line {
         unit: "short",
         description: "Alerts of Floodway that fire, in the selected jobs. Good: zero. Otherwise \
             the red marks in the panels say which and since when, and each names its runbook.",
-        no_value: "Prometheus does not answer: check the data source above.",
+        no_value: NO_ANSWER,
     })
     .query(firing_alerts().number(), "firing")
     .bad_from(1.0);
@@ -219,59 +245,4 @@ fn refused() -> Line {
     .query(rate(&pool::REJECTIONS).sum_by(&["pool"]), "pool {{pool}}")
     .query(rate(&batcher::REJECTED).sum_by(&["batcher"]), "batcher {{batcher}}");
     Line { height: 9, panels: vec![limiters, pools, batchers, names] }
-}
-
-fn times() -> Line {
-    let limiters = Draft::time_series(Text {
-        title: "Limiters: wait and hold p99",
-        unit: "s",
-        description: "Time to a permit, and time it is held. Good: waits far below holds, holds \
-            constant whatever the load. Holds that grow: what is behind is slow. Waits alone: the \
-            limit is below the traffic.",
-        no_value: NO_REQUESTS,
-    })
-    .query(quantile(0.99, &["limiter"], &limiter::WAIT_DURATION).numbers(), "{{limiter}} wait")
-    .query(quantile(0.99, &["limiter"], &limiter::HOLD_DURATION).numbers(), "{{limiter}} hold")
-    .details("Limiters", super::limiter::UID);
-    let pools = Draft::time_series(Text {
-        title: "Pools: wait and use p99",
-        unit: "s",
-        description: "Time to a connection, and time it is used. Good: waits far below uses. Uses \
-            that grow: slow queries, or work beside them while a connection is held. Waits alone: \
-            too few connections, or connecting is slow.",
-        no_value: NO_POOL,
-    })
-    .query(quantile(0.99, &["pool"], &pool::WAIT_DURATION).numbers(), "{{pool}} wait")
-    .query(quantile(0.99, &["pool"], &pool::USE_DURATION).numbers(), "{{pool}} use")
-    .details("Pools", super::pool::UID);
-    let stragglers = Draft::time_series(Text {
-        title: "Fan-outs: straggler share",
-        unit: "percentunit",
-        description: "Share of the time of calls that was spent after half of their items had \
-            ended. Good: up to 50 %. Above 60 %: a few items decide how long a call takes; hedge \
-            them, or give them a timeout.",
-        no_value: NO_CALLS,
-    })
-    .query(
-        sum_rate(&fan_out::STRAGGLER)
-            .sum_by(&["fan_out"])
-            .per(&sum_rate(&fan_out::DURATION).sum_by(&["fan_out"])),
-        "{{fan_out}}",
-    )
-    .bad_above(0.6, 0.8)
-    .up_to(1.0)
-    .details("Fan-outs", super::fan_out::UID);
-    let overhead = Draft::time_series(Text {
-        title: "Batchers: overhead share",
-        unit: "percentunit",
-        description: "Share of the time of batches that they would have cost without any item. \
-            Good: below 30 %, or anything while no item waits. Above while items queue: let \
-            batches be larger.",
-        no_value: NO_COSTS,
-    })
-    .query(super::batcher::overhead_share(|rate| rate.sum_by(&["batcher"])), "{{batcher}}")
-    .bad_above(0.3, 0.5)
-    .up_to(1.0)
-    .details("Batchers", super::batcher::UID);
-    Line { height: 9, panels: vec![limiters, pools, stragglers, overhead] }
 }

@@ -1,14 +1,15 @@
 //! A panel before it has a place: what it shows and how.
 
-use floodway_metrics::Metric;
+mod draw;
+mod lines;
+
+use floodway_metrics::{Label, Metric};
+use lines::Lines;
 
 use super::target_of;
 use crate::codegen::{
-    grafana::{
-        Color, Custom, DataLink, Datasource, FieldConfig, FieldDefaults, GridPos, Legend, Options,
-        Panel, Reduce, Show, Stacking, Step, Target, Thresholds, ThresholdsStyle, Tooltip, YAxis,
-    },
-    promql::{Expr, name_label, quantile},
+    grafana::{DataLink, Step},
+    promql::{Expr, count_rate, name_label, quantile, sum_rate},
 };
 
 /// What a reader sees of a panel in words.
@@ -18,19 +19,32 @@ pub(super) struct Text {
     pub(super) unit: &'static str,
     /// What it shows and what to make of it.
     pub(super) description: &'static str,
-    /// What to check if it shows nothing.
-    pub(super) no_value: &'static str,
+    /// Instead of a value, if there is none.
+    pub(super) no_value: Nothing,
+}
+
+/// What a panel says without a value.
+#[derive(Clone, Copy)]
+pub(super) struct Nothing {
+    /// In the large letters of a stat.
+    pub(super) short: &'static str,
+    /// What it means and what to check, in the middle of an empty graph.
+    pub(super) check: &'static str,
 }
 
 pub(super) struct Draft {
     kind: Kind,
     text: Text,
-    queries: Vec<(Expr, String)>,
+    queries: Vec<Query>,
     instant: bool,
     links: Vec<DataLink>,
     thresholds: Option<Vec<Step>>,
+    /// Whether to look at the lowest values first rather than the highest.
+    low_is_bad: bool,
     max: Option<f64>,
-    stacked: bool,
+    lines: Lines,
+    /// Its share of a line's width.
+    parts: u32,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -39,6 +53,13 @@ enum Kind {
     TimeSeries,
     Heatmap,
     Text { content: String },
+}
+
+struct Query {
+    expr: Expr,
+    legend: String,
+    /// Whether others are seen against it.
+    is_bound: bool,
 }
 
 impl Draft {
@@ -63,8 +84,8 @@ impl Draft {
         description: &'static str,
         content: String,
     ) -> Self {
-        let text = Text { title, unit: "", description, no_value: "" };
-        Self::new(Kind::Text { content }, text)
+        let no_value = Nothing { short: "", check: "" };
+        Self::new(Kind::Text { content }, Text { title, unit: "", description, no_value })
     }
 
     fn new(kind: Kind, text: Text) -> Self {
@@ -75,21 +96,46 @@ impl Draft {
             instant: false,
             links: Vec::new(),
             thresholds: None,
+            low_is_bad: false,
             max: None,
-            stacked: false,
+            lines: Lines::default(),
+            parts: 1,
         }
     }
 
-    pub(super) fn query(mut self, expr: Expr, legend: &str) -> Self {
-        self.queries.push((expr, legend.to_owned()));
+    pub(super) fn query(self, expr: Expr, legend: &str) -> Self {
+        self.with(expr, legend, false)
+    }
+
+    /// A limit or another number that the values are seen against: dashed, and without a filling
+    /// that would cover them.
+    pub(super) fn bound(self, expr: Expr, legend: &str) -> Self {
+        self.with(expr, legend, true)
+    }
+
+    fn with(mut self, expr: Expr, legend: &str, is_bound: bool) -> Self {
+        self.queries.push(Query { expr, legend: legend.to_owned(), is_bound });
         self
     }
 
-    /// Half, 95 and 99 of 100 observations of each component, where there are any.
+    /// What 99, 95 and half of 100 observations of each component stay below, where there are any.
     pub(super) fn percentiles(self, metric: &Metric) -> Self {
+        self.quantiles(metric, &[(0.99, "p99"), (0.95, "p95"), (0.5, "p50")])
+    }
+
+    /// High quantiles and the mean of counts. Unlike the mean, a quantile is interpolated within a
+    /// bucket: of ones alone, the half would be 0.5.
+    pub(super) fn sizes(self, metric: &Metric) -> Self {
         let name = name_label(metric.component);
-        [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")].into_iter().fold(self, |draft, (q, word)| {
-            let expr = quantile(q, &[name], metric).numbers();
+        let mean = sum_rate(metric).sum_by(&[name]).per(&count_rate(metric).sum_by(&[name]));
+        self.quantiles(metric, &[(0.99, "p99"), (0.95, "p95")])
+            .query(mean, &format!("{{{{{name}}}}} mean"))
+    }
+
+    fn quantiles(self, metric: &Metric, quantiles: &[(f64, &str)]) -> Self {
+        let name = name_label(metric.component);
+        quantiles.iter().fold(self, |draft, (q, word)| {
+            let expr = quantile(*q, &[name], metric).numbers();
             draft.query(expr, &format!("{{{{{name}}}}} {word}"))
         })
     }
@@ -112,13 +158,19 @@ impl Draft {
     }
 
     /// Values that are bad when low.
-    pub(super) fn bad_below(self, warning: f64, critical: f64) -> Self {
+    pub(super) fn bad_below(mut self, warning: f64, critical: f64) -> Self {
+        self.low_is_bad = true;
         self.steps(vec![("red", None), ("orange", Some(critical)), ("green", Some(warning))])
     }
 
     /// Values that are good only at zero.
     pub(super) fn bad_from(self, critical: f64) -> Self {
         self.steps(vec![("green", None), ("red", Some(critical))])
+    }
+
+    /// Values that are best at zero, and no harm for a while.
+    pub(super) fn notable_from(self, warning: f64) -> Self {
+        self.steps(vec![("green", None), ("orange", Some(warning))])
     }
 
     /// Values that are good in between.
@@ -140,93 +192,39 @@ impl Draft {
 
     /// Lines on top of one another, for parts of a whole.
     pub(super) fn stacked(mut self) -> Self {
-        self.stacked = true;
+        self.lines = Lines::Stacked;
         self
     }
 
-    pub(super) fn place(self, id: u32, grid_pos: GridPos) -> Panel {
-        let kind = match self.kind {
-            Kind::Stat => "stat",
-            Kind::TimeSeries => "timeseries",
-            Kind::Heatmap => "heatmap",
-            Kind::Text { .. } => "text",
-        };
-        let is_text = matches!(self.kind, Kind::Text { .. });
-        let format = if self.kind == Kind::Heatmap { "heatmap" } else { "time_series" };
-        let defaults = FieldDefaults {
-            unit: self.text.unit,
-            no_value: self.text.no_value,
-            min: (self.kind == Kind::TimeSeries).then_some(0.0),
-            max: self.max,
-            color: self.color(),
-            custom: self.custom(),
-            thresholds: self.thresholds.map(|steps| Thresholds { mode: "absolute", steps }),
-            links: self.links,
-        };
-        let targets = ('A'..).zip(self.queries).map(|(letter, (expr, legend_format))| Target {
-            ref_id: letter.to_string(),
-            datasource: Datasource::CHOSEN,
-            expr: expr.to_string(),
-            legend_format,
-            format,
-            instant: self.instant,
-            range: !self.instant,
-        });
-        Panel {
-            id,
-            kind,
-            title: self.text.title,
-            description: self.text.description,
-            datasource: (!is_text).then_some(Datasource::CHOSEN),
-            grid_pos,
-            targets: targets.collect(),
-            field_config: (!is_text).then_some(FieldConfig { defaults, overrides: [] }),
-            options: options(self.kind, self.instant),
-        }
+    /// How many are in which state: bands on top of one another, each in the colour of its state.
+    /// There is one for each value of `label`, with which the legend ends.
+    pub(super) fn states(mut self, label: &'static Label, colors: &'static [&'static str]) -> Self {
+        assert_eq!(label.values.len(), colors.len(), "a colour for each {}", label.name);
+        self.lines = Lines::States(label.values, colors);
+        self
     }
 
-    fn color(&self) -> Color {
-        let by_value = self.kind == Kind::Stat && self.thresholds.is_some();
-        Color { mode: if by_value { "thresholds" } else { "palette-classic" } }
+    /// Equal ratios equally far apart, where both one and millions matter, and nothing is zero.
+    pub(super) fn logarithmic(mut self) -> Self {
+        self.lines = Lines::Logarithmic { zeros: false };
+        self
     }
 
-    fn custom(&self) -> Option<Custom> {
-        let style = if self.thresholds.is_some() { "dashed" } else { "off" };
-        (self.kind == Kind::TimeSeries).then_some(Custom {
-            line_width: 1,
-            fill_opacity: if self.stacked { 30 } else { 10 },
-            show_points: "never",
-            stacking: self.stacked.then_some(Stacking { mode: "normal", group: "A" }),
-            thresholds_style: ThresholdsStyle { mode: style },
-        })
+    /// As [`logarithmic`](Self::logarithmic), with room for zeros. Grafana labels every power of
+    /// this scale, which is too many for millions.
+    pub(super) fn logarithmic_from_zero(mut self) -> Self {
+        self.lines = Lines::Logarithmic { zeros: true };
+        self
     }
-}
 
-fn options(kind: Kind, instant: bool) -> Options {
-    match kind {
-        Kind::Stat => Options::Stat {
-            color_mode: "value",
-            // One point has no course.
-            graph_mode: if instant { "none" } else { "area" },
-            text_mode: "auto",
-            reduce_options: Reduce { calcs: vec!["lastNotNull"], values: false },
-        },
-        Kind::TimeSeries => Options::TimeSeries {
-            legend: Legend {
-                display_mode: "table",
-                placement: "bottom",
-                show_legend: true,
-                calcs: vec!["lastNotNull", "max"],
-            },
-            tooltip: Tooltip { mode: "multi", sort: Some("desc") },
-        },
-        Kind::Heatmap => Options::Heatmap {
-            // The buckets come from the query.
-            calculate: false,
-            y_axis: YAxis { unit: "s" },
-            legend: Show { show: true },
-            tooltip: Tooltip { mode: "single", sort: None },
-        },
-        Kind::Text { content } => Options::Text { mode: "markdown", content },
+    /// Twice as wide as others of its line, for many series.
+    pub(super) fn wide(mut self) -> Self {
+        self.parts = 2;
+        self
+    }
+
+    /// Its share of a line's width.
+    pub(super) fn parts(&self) -> u32 {
+        self.parts
     }
 }

@@ -8,12 +8,12 @@ use floodway_metrics::catalogue::pool::{
 };
 
 use super::{
-    Content, Line, Section,
-    panel::{Draft, Text},
+    Content, FEW, Line, Section,
+    panel::{Draft, Nothing, Text},
 };
 use crate::codegen::{
     grafana::Dashboard,
-    promql::{count_rate, gauge, quantile, rate, sum_rate},
+    promql::{count_rate, gauge, gauge_where, quantile, rate, sum_rate},
 };
 
 pub(super) const UID: &str = "floodway-pool";
@@ -21,10 +21,23 @@ pub(super) const UID: &str = "floodway-pool";
 /// By the component's name.
 const NAME: &[&str] = &["pool"];
 
-const NO_POOL: &str = "No pool matches: check the variables above and the scrape.";
-const NO_CONNECTION: &str = "Nobody got a connection: check Rejected by cause.";
-const NO_RETURN: &str = "No connection came back: check Connections for those still used.";
-const NO_CONNECT: &str = "No connection was opened, or the pool lets nobody look on.";
+/// What bounds a pool, next to what comes of it.
+const SOURCES: &[&str] = &["pool", "connects", "ceiling", "algorithm"];
+
+const NO_POOL: Nothing = Nothing {
+    short: "no pool",
+    check: "No pool matches: check the variables above and the scrape.",
+};
+const NO_CONNECTION: Nothing =
+    Nothing { short: "no traffic", check: "Nobody got a connection: check Rejected by cause." };
+const NO_RETURN: Nothing = Nothing {
+    short: "no traffic",
+    check: "No connection came back: check Connections for those still used.",
+};
+const NO_CONNECT: Nothing = Nothing {
+    short: "not known",
+    check: "No connection was opened, or the pool lets nobody look on.",
+};
 
 pub(super) fn dashboard() -> Dashboard {
     super::dashboard(Content {
@@ -37,7 +50,7 @@ pub(super) fn dashboard() -> Dashboard {
         sections: vec![
             Section::open("At a glance", vec![glance()]),
             Section::open("Who is refused, and why", vec![refusals()]),
-            Section::open("Where the time goes", vec![durations()]),
+            Section::open("Where the time goes", vec![waits(), uses()]),
             Section::collapsed("What bounds it", vec![bounds(), holds()]),
         ],
     })
@@ -73,7 +86,8 @@ fn glance() -> Line {
             of the time. Steady: see Where the time goes.",
         no_value: NO_POOL,
     })
-    .query(gauge(&PENDING_REQUESTS).sum(), "pending");
+    .query(gauge(&PENDING_REQUESTS).sum(), "pending")
+    .notable_from(1.0);
     let wait = Draft::stat(Text {
         title: "Wait p99",
         unit: "s",
@@ -92,7 +106,8 @@ fn glance() -> Line {
             its log, the network.",
         no_value: NO_CONNECT,
     })
-    .query(rate(&CONNECT_FAILURES).sum(), "failures");
+    .query(rate(&CONNECT_FAILURES).sum(), "failures")
+    .bad_from(FEW);
     let timeouts = Draft::stat(Text {
         title: "Timeouts",
         unit: "ops",
@@ -100,7 +115,8 @@ fn glance() -> Line {
             every user of the pool behind the limiter. Otherwise find who passes the limiter by.",
         no_value: NO_POOL,
     })
-    .query(rate(&TIMEOUTS).sum(), "timeouts");
+    .query(rate(&TIMEOUTS).sum(), "timeouts")
+    .bad_from(FEW);
     Line { height: 4, panels: vec![success, used, pending, wait, connects, timeouts] }
 }
 
@@ -116,15 +132,6 @@ fn refusals() -> Line {
     })
     .query(rate(&REJECTIONS).sum_by(&["pool", CAUSE.name]), "{{pool}} {{cause}}")
     .stacked();
-    let pending = Draft::time_series(Text {
-        title: "Pending",
-        unit: "short",
-        description: "Callers waiting for a connection at the moment of the scrape. Good: zero, \
-            with short spikes. A plateau: more is asked for than the pool can do in that time; \
-            compare Wait with Use.",
-        no_value: NO_POOL,
-    })
-    .query(gauge(&PENDING_REQUESTS).sum_by(NAME), "{{pool}}");
     let failures = Draft::time_series(Text {
         title: "Failures",
         unit: "ops",
@@ -141,10 +148,19 @@ fn refusals() -> Line {
     .query(rate(&CONNECT_FAILURES).sum_by(NAME), "{{pool}} connect failures")
     .query(rate(&ABANDONED).sum_by(NAME), "{{pool}} abandoned")
     .query(rate(&IMPLAUSIBLE).sum_by(NAME), "{{pool}} implausible");
-    Line { height: 9, panels: vec![rejected, pending, failures] }
+    Line { height: 9, panels: vec![rejected, failures] }
 }
 
-fn durations() -> Line {
+fn waits() -> Line {
+    let pending = Draft::time_series(Text {
+        title: "Pending",
+        unit: "short",
+        description: "Callers waiting for a connection at the moment of the scrape. Good: zero, \
+            with short spikes. A plateau: more is asked for than the pool can do in that time; \
+            compare Wait with Use.",
+        no_value: NO_POOL,
+    })
+    .query(gauge(&PENDING_REQUESTS).sum_by(NAME), "{{pool}}");
     let wait = Draft::time_series(Text {
         title: "Wait",
         unit: "s",
@@ -154,6 +170,10 @@ fn durations() -> Line {
         no_value: NO_CONNECTION,
     })
     .percentiles(&WAIT_DURATION);
+    Line { height: 9, panels: vec![pending, wait] }
+}
+
+fn uses() -> Line {
     let used = Draft::time_series(Text {
         title: "Use",
         unit: "s",
@@ -172,7 +192,7 @@ fn durations() -> Line {
         no_value: NO_CONNECT,
     })
     .percentiles(&CONNECT_DURATION);
-    Line { height: 9, panels: vec![wait, used, connect] }
+    Line { height: 9, panels: vec![used, connect] }
 }
 
 fn bounds() -> Line {
@@ -180,12 +200,16 @@ fn bounds() -> Line {
         title: "Limit by source",
         unit: "short",
         description: "Connections that may be handed out, and what each source alone would \
-            allow. Good: effective and pool are the same and constant. The lowest decides: the \
+            allow (dashed). Good: effective and pool are the same and constant. The lowest decides: the \
             pool is too small or used by others, connecting fails, or a bound above the pool is \
             lower.",
         no_value: NO_POOL,
     })
-    .query(gauge(&LIMIT).sum_by(&["pool", SOURCE.name]), "{{pool}} {{source}}");
+    .query(gauge_where(&LIMIT, &SOURCE, &["effective"]).sum_by(NAME), "{{pool}} effective")
+    .bound(
+        gauge_where(&LIMIT, &SOURCE, SOURCES).sum_by(&["pool", SOURCE.name]),
+        "{{pool}} {{source}}",
+    );
     let connections = Draft::time_series(Text {
         title: "Connections",
         unit: "short",
@@ -195,10 +219,14 @@ fn bounds() -> Line {
         no_value: NO_POOL,
     })
     .query(gauge(&CONNECTIONS).sum_by(&["pool", STATE.name]), "{{pool}} {{state}}")
-    .query(gauge(&CONNECTIONS_MAX).sum_by(NAME), "{{pool}} max")
-    .query(gauge(&CONNECTIONS_RESERVED).sum_by(NAME), "{{pool}} reserved")
     .query(gauge(&CONNECTIONS_FOREIGN).sum_by(NAME), "{{pool}} foreign")
-    .query(gauge(&CONNECTING).sum_by(NAME), "{{pool}} opening");
+    .query(gauge(&CONNECTING).sum_by(NAME), "{{pool}} opening")
+    .bound(gauge(&CONNECTIONS_MAX).sum_by(NAME), "{{pool}} max")
+    .bound(gauge(&CONNECTIONS_RESERVED).sum_by(NAME), "{{pool}} reserved");
+    Line { height: 9, panels: vec![limit, connections] }
+}
+
+fn holds() -> Line {
     let mean = Draft::time_series(Text {
         title: "Mean use",
         unit: "percentunit",
@@ -212,10 +240,6 @@ fn bounds() -> Line {
         "{{pool}}",
     )
     .bad_above(0.8, 1.0);
-    Line { height: 9, panels: vec![limit, connections, mean] }
-}
-
-fn holds() -> Line {
     let oldest = Draft::time_series(Text {
         title: "Oldest hold",
         unit: "s",
@@ -244,5 +268,5 @@ fn holds() -> Line {
         no_value: NO_POOL,
     })
     .query(rate(&TRIMMED).sum_by(NAME).times(60), "{{pool}}");
-    Line { height: 8, panels: vec![oldest, claims, trimmed] }
+    Line { height: 8, panels: vec![mean, oldest, claims, trimmed] }
 }

@@ -1,5 +1,6 @@
 //! Rules that every dashboard keeps, checked on the JSON that Grafana reads.
 
+mod drawing;
 mod foundation;
 mod grid;
 mod linter;

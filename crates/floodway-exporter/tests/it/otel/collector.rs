@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Bytes, extract::State, routing::post};
+use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
 use opentelemetry_proto::tonic::{
     collector::{metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest},
     common::v1::{KeyValue, any_value},
@@ -26,6 +26,8 @@ pub(super) struct Collector {
 /// The numbers of one export, as `name{label=value,…}` with sorted labels.
 pub(super) struct Received {
     pub(super) service: String,
+    /// The header `x-key`.
+    pub(super) key: Option<String>,
     pub(super) values: BTreeMap<String, f64>,
 }
 
@@ -71,7 +73,8 @@ async fn receive_spans(State(inbox): State<Inbox>, body: Bytes) {
     inbox.spans.lock().unwrap().extend(spans.flat_map(|scope| scope.spans));
 }
 
-async fn receive_metrics(State(inbox): State<Inbox>, body: Bytes) {
+async fn receive_metrics(State(inbox): State<Inbox>, headers: HeaderMap, body: Bytes) {
+    let key = headers.get("x-key").map(|key| key.to_str().unwrap().to_owned());
     let request = ExportMetricsServiceRequest::decode(body).unwrap();
     let mut values = BTreeMap::new();
     let mut service = String::new();
@@ -84,7 +87,7 @@ async fn receive_metrics(State(inbox): State<Inbox>, body: Bytes) {
         }
     }
     values.retain(|series, _| !is_about_the_exporter(series));
-    let _ = inbox.metrics.send(Received { service, values });
+    let _ = inbox.metrics.send(Received { service, key, values });
 }
 
 fn add(values: &mut BTreeMap<String, f64>, name: &str, data: Data) {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use floodway_exporter::{Exporter, otel::Otlp};
+use floodway_exporter::otel::Otlp;
 use floodway_metrics::{Registry, catalogue::exporter as catalogue};
 use tracing::{Event, Subscriber, field::Visit};
 use tracing_subscriber::{Layer, layer::Context, prelude::*};
@@ -44,7 +44,7 @@ async fn a_collector_that_is_away_is_logged_once_and_nothing_waits() {
     let endpoint = format!("http://127.0.0.1:{}", floodway_test_support::free_port());
     let period = Duration::from_secs(1);
     let otlp = Otlp::builder("shop").endpoint(endpoint).period(period).build().unwrap();
-    let exporting = otlp.export(&Exporter::new(&registry));
+    let exporting = otlp.export(&registry);
     let failed = || registry.snapshot().number(&catalogue::EXPORTS, &["failed"]);
     while failed() < Some(3.0) {
         // Work goes on meanwhile.

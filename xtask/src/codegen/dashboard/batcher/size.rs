@@ -8,6 +8,10 @@ use floodway_metrics::catalogue::batcher::{
 use super::{Draft, Line, NAME, NO_BATCHER, Text};
 use crate::codegen::promql::{gauge, rate};
 
+/// Of each [`BOUND`], in its order: green where nothing has to be done, orange what is configured.
+const BOUND_COLORS: &[&str] =
+    &["green", "orange", "blue", "dark-orange", "light-orange", "purple", "yellow", "light-blue"];
+
 pub(super) fn bounds() -> Line {
     let binding = Draft::time_series(Text {
         title: "Binding bound",
@@ -18,7 +22,9 @@ pub(super) fn bounds() -> Line {
             Observed: larger ones took longer per item. Warm up: too little was measured yet.",
         no_value: NO_BATCHER,
     })
-    .query(gauge(&BINDING_BOUND_INFO).sum_by(&["batcher", BOUND.name]), "{{batcher}} {{bound}}");
+    .query(gauge(&BINDING_BOUND_INFO).sum_by(&["batcher", BOUND.name]), "{{batcher}} {{bound}}")
+    .states(&BOUND, BOUND_COLORS)
+    .wide();
     let in_flight = Draft::time_series(Text {
         title: "Batches in flight",
         unit: "short",
@@ -30,7 +36,7 @@ pub(super) fn bounds() -> Line {
         no_value: NO_BATCHER,
     })
     .query(gauge(&IN_FLIGHT).sum_by(NAME), "{{batcher}} in flight")
-    .query(gauge(&IN_FLIGHT_LIMIT).sum_by(NAME), "{{batcher}} limit");
+    .bound(gauge(&IN_FLIGHT_LIMIT).sum_by(NAME), "{{batcher}} limit");
     let weight = Draft::time_series(Text {
         title: "Most weight",
         unit: "short",
@@ -79,5 +85,5 @@ pub(super) fn model() -> Line {
         "{{batcher}} {{direction}}",
     )
     .query(rate(&MODEL_RESETS).sum_by(NAME).times(60), "{{batcher}} resets");
-    Line { height: 8, panels: vec![residual, pairs, changes] }
+    Line { height: 9, panels: vec![residual, pairs, changes] }
 }

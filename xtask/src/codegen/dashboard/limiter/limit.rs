@@ -6,24 +6,34 @@ use floodway_metrics::catalogue::limiter::{
     SHADOW_REASON, SHADOW_REJECTED, WINDOW_LATENCY, WINDOWS,
 };
 
-use super::{Draft, Line, NAME, NO_LIMITER, Text};
+use super::{Draft, Line, NAME, NO_LIMITER, Nothing, Text};
 use crate::codegen::promql::{gauge, rate};
 
-const NO_ADAPTIVE: &str = "No limiter with an algorithm that learns from latencies matches.";
+const NO_ADAPTIVE: Nothing = Nothing {
+    short: "not adaptive",
+    check: "No limiter with an algorithm that learns from latencies matches.",
+};
+
+const NO_MAP: Nothing = Nothing {
+    short: "no map",
+    check: "No map of limiters matches: there is none, or check the variables above.",
+};
 
 pub(super) fn limit() -> Line {
     let bounds = Draft::time_series(Text {
         title: "Limit within its bounds",
         unit: "short",
-        description: "The highest limit of any instance between the bounds of the algorithm. \
+        description: "The highest limit of any instance between the bounds of the algorithm \
+            (dashed), on a logarithmic scale. \
             Good: moves in between; short dips are probes. At a bound for long, the bound \
             decides and not the algorithm: at the lower one see Completed by outcome, at the \
             upper one nobody is limited.",
         no_value: NO_LIMITER,
     })
     .query(gauge(&LIMIT).max_by(NAME), "{{limiter}} limit")
-    .query(gauge(&LIMIT_MAX).max_by(NAME), "{{limiter}} max")
-    .query(gauge(&LIMIT_MIN).min_by(NAME), "{{limiter}} min");
+    .bound(gauge(&LIMIT_MAX).max_by(NAME), "{{limiter}} max")
+    .bound(gauge(&LIMIT_MIN).min_by(NAME), "{{limiter}} min")
+    .logarithmic_from_zero();
     let changes = Draft::time_series(Text {
         title: "Changes of the limit",
         unit: "opm",
@@ -37,19 +47,21 @@ pub(super) fn limit() -> Line {
         rate(&LIMIT_CHANGES).sum_by(&["limiter", DIRECTION.name, CAUSE.name]).times(60),
         "{{limiter}} {{direction}} {{cause}}",
     );
-    Line { height: 8, panels: vec![bounds, changes] }
+    Line { height: 10, panels: vec![bounds, changes] }
 }
 
 pub(super) fn mode() -> Line {
     let mode = Draft::time_series(Text {
         title: "Mode",
         unit: "short",
-        description: "Instances by whether they enforce their limit, only count what they would \
-            refuse, or do neither. Good: all the same, in the end enforce. A mix that stays: a \
-            switch that has not reached all instances.",
+        description: "Instances by whether they enforce their limit (green), only count what they \
+            would refuse (orange), or do neither (red), on top of one another. Good: all the \
+            same, in the end enforce. A mix that stays: a switch that has not reached all \
+            instances.",
         no_value: NO_LIMITER,
     })
-    .query(gauge(&MODE_INFO).sum_by(&["limiter", MODE.name]), "{{limiter}} {{mode}}");
+    .query(gauge(&MODE_INFO).sum_by(&["limiter", MODE.name]), "{{limiter}} {{mode}}")
+    .states(&MODE, &["red", "orange", "green"]);
     let shadow = Draft::time_series(Text {
         title: "Would have been rejected",
         unit: "reqps",
@@ -62,17 +74,21 @@ pub(super) fn mode() -> Line {
         rate(&SHADOW_REJECTED).sum_by(&["limiter", SHADOW_REASON.name]),
         "{{limiter}} {{reason}}",
     );
+    Line { height: 9, panels: vec![mode, shadow] }
+}
+
+pub(super) fn keys() -> Line {
     let keys = Draft::time_series(Text {
         title: "Keys",
         unit: "short",
         description: "Keys that have a limiter of their own, and operations per second whose key \
             found no room and shared one. Good: levels off, none overflowed. Growing without \
             end: the key is not what it should be, such as the id of a request.",
-        no_value: "No map of limiters matches.",
+        no_value: NO_MAP,
     })
     .query(gauge(&KEYS).max_by(NAME), "{{limiter}} keys")
     .query(rate(&OVERFLOWED).sum_by(NAME), "{{limiter}} overflowed");
-    Line { height: 8, panels: vec![mode, shadow, keys] }
+    Line { height: 7, panels: vec![keys] }
 }
 
 pub(super) fn latency() -> Line {
@@ -97,7 +113,7 @@ pub(super) fn latency() -> Line {
         no_value: NO_ADAPTIVE,
     })
     .query(gauge(&BACKEND_QUEUE).max_by(NAME), "{{limiter}}");
-    Line { height: 8, panels: vec![latency, queue] }
+    Line { height: 9, panels: vec![latency, queue] }
 }
 
 pub(super) fn evidence() -> Line {
@@ -127,5 +143,5 @@ pub(super) fn evidence() -> Line {
         "{{limiter}} {{result}}",
     )
     .query(gauge(&PROBING).max_by(NAME), "{{limiter}} probing");
-    Line { height: 8, panels: vec![evidence, probes] }
+    Line { height: 9, panels: vec![evidence, probes] }
 }

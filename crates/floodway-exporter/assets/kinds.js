@@ -1,0 +1,59 @@
+// The kinds of components, and the charts that a card of each has.
+
+/**
+ * Later series are drawn above earlier ones, so a bound stays visible where it is reached. Series
+ * differ by a dash or a filled area as well as by colour.
+ */
+const bound = (field, label) => ({ field, label, tone: "grey", dash: [5, 4], stepped: true });
+const line = (field, label, tone = "blue") => ({ field, label, tone, filled: tone === "blue" });
+const other = (field, label, tone) => ({ field, label, tone, dash: [6, 3] });
+
+/** `list` names the rows in the server's answer; `derive` adds to a row what follows from it. */
+export const KINDS = [
+  {
+    kind: "limiter", list: "limiters", title: "Limiters", word: "limiter",
+    charts: [
+      { title: "In flight against limit", format: "count", series: [line("in_flight", "in flight"), bound("limit", "limit")] },
+      { title: "Admitted and rejected", format: "rate", series: [line("admitted", "admitted"), line("rejected", "rejected", "red")] },
+      { title: "Wait and hold, p99", format: "seconds", series: [line("wait_p99", "wait"), other("hold_p99", "hold", "purple")] },
+    ],
+  },
+  {
+    kind: "pool", list: "pools", title: "Pools", word: "pool", derive: withOwn,
+    charts: [
+      { title: "Connections used", format: "count", series: [line("used", "used"), bound("max", "max")] },
+      { title: "Waiting for a connection", format: "count", series: [line("pending", "waiting")] },
+      { title: "Wait and use, p99", format: "seconds", series: [line("wait_p99", "wait"), other("use_p99", "use", "purple")] },
+    ],
+  },
+  {
+    kind: "batcher", list: "batchers", title: "Batchers", word: "batcher",
+    charts: [
+      { title: "Batch size against target", format: "count", series: [line("mean_batch_items", "mean size"), bound("target_items", "target")] },
+      { title: "Items", format: "rate", series: [line("items", "items")] },
+      { title: "Overhead share of the time", format: "share", series: [line("overhead_share", "overhead")] },
+    ],
+  },
+  {
+    kind: "fan_out", list: "fan_outs", title: "Fan-outs", word: "fan-out",
+    charts: [
+      { title: "Items", format: "rate", series: [line("items", "ended"), line("failed_items", "failed", "red")] },
+      { title: "Items in flight", format: "count", series: [line("in_flight_items", "in flight")] },
+      { title: "Duration, p99", format: "seconds", series: [line("item_p99", "item"), other("duration_p99", "call", "purple")] },
+    ],
+  },
+];
+
+export function kindWord(kind) {
+  return KINDS.find((spec) => spec.kind === kind)?.word ?? kind;
+}
+
+/** Identifies a component, and its card in the document. */
+export function keyOf(kind, name) {
+  return `${kind}:${encodeURIComponent(name)}`;
+}
+
+/** Of the connections used, those that this service holds. */
+function withOwn(row) {
+  return { ...row, own: row.used === null ? null : Math.max(0, row.used - (row.foreign ?? 0)) };
+}
