@@ -1,6 +1,6 @@
 //! A permit that is measured, beside one that nobody measures and one that macros measure.
 
-use std::{hint::black_box, time::Instant};
+use std::{hint::black_box, sync::Arc, time::Instant};
 
 use floodway::{Instrumentation, Limiter, Outcome};
 use floodway_metrics::{Buckets, Registry};
@@ -24,12 +24,15 @@ const BARE: usize = 0;
 const COUNTS: usize = 1;
 const FULL: usize = 2;
 const MACROS: usize = 3;
+const BORROWED: usize = 4;
 
 pub(super) fn measure(effort: Effort, report: &mut Report) -> anyhow::Result<()> {
     let runtime = Builder::new_current_thread().enable_time().build()?;
     let alone = alone(&runtime, effort)?;
-    // The bare permit is that of tokio's semaphore: nobody measures it.
+    // The bare permit is an owned one of tokio's semaphore: as ours it may go anywhere, and nobody
+    // measures it.
     report.lower("obs.bare_permit.tokio_semaphore_ns", alone.ns(BARE), "ns", None);
+    report.lower("obs.counts_over_borrowed_ns", alone.difference(COUNTS, BORROWED), "ns", None);
     report.lower("obs.counts_ns", alone.difference(COUNTS, BARE), "ns", Some(10.0));
     report.lower("obs.permit_ns", alone.difference(FULL, BARE), "ns", Some(60.0));
     report.lower("obs.metrics_macros_ns", alone.difference(MACROS, BARE), "ns", None);
@@ -57,7 +60,7 @@ fn limiter(instrumentation: Instrumentation) -> anyhow::Result<Limiter> {
 
 /// `acquire().await` and drop in four ways, on one thread, outside of tokio's cooperative budget.
 fn alone(runtime: &Runtime, effort: Effort) -> anyhow::Result<Race> {
-    let semaphore = Semaphore::new(PERMITS as usize);
+    let semaphore = Arc::new(Semaphore::new(PERMITS as usize));
     let (counts, full) = (limiter(Instrumentation::Counts)?, limiter(Instrumentation::Full)?);
     let bounds: Vec<f64> = Buckets::DURATIONS.upper_bounds().collect();
     let recorder = PrometheusBuilder::new().set_buckets(&bounds)?.build_recorder();
@@ -72,6 +75,13 @@ fn alone(runtime: &Runtime, effort: Effort) -> anyhow::Result<Race> {
         }
     };
     let bare = |iterations: u32| {
+        runtime.block_on(unconstrained(async {
+            for _ in 0..iterations {
+                drop(black_box(Arc::clone(&semaphore).acquire_owned().await));
+            }
+        }));
+    };
+    let borrowed = |iterations: u32| {
         runtime.block_on(unconstrained(async {
             for _ in 0..iterations {
                 drop(black_box(semaphore.acquire().await));
@@ -91,17 +101,23 @@ fn alone(runtime: &Runtime, effort: Effort) -> anyhow::Result<Race> {
     };
     Ok(race(
         effort,
-        vec![Box::new(bare), Box::new(ours(counts)), Box::new(ours(full)), Box::new(macros)],
+        vec![
+            Box::new(bare),
+            Box::new(ours(counts)),
+            Box::new(ours(full)),
+            Box::new(macros),
+            Box::new(borrowed),
+        ],
     ))
 }
 
 /// The numbers that a limiter keeps of a permit, as a service would keep them with the `metrics`
 /// facade: who came and how, how many are in, how long they waited and stayed, how it ended. There is
 /// no way to have the integrals.
-async fn measured_by_macros(semaphore: &Semaphore) {
+async fn measured_by_macros(semaphore: &Arc<Semaphore>) {
     #[expect(clippy::disallowed_methods, reason = "what users of the macros do")]
     let asked = Instant::now();
-    let permit = semaphore.acquire().await;
+    let permit = Arc::clone(semaphore).acquire_owned().await;
     metrics::histogram!("wait_duration_seconds", "limiter" => "permits").record(asked.elapsed());
     metrics::counter!("acquired_total", "limiter" => "permits", "path" => "immediate").increment(1);
     metrics::gauge!("in_flight", "limiter" => "permits").increment(1.0);
@@ -114,7 +130,9 @@ async fn measured_by_macros(semaphore: &Semaphore) {
         .increment(1);
 }
 
-/// Counts and everything, on so many threads at once that share one limiter.
+/// Counts and everything, on so many threads at once that share one limiter. Between two permits each
+/// thread does a little of its own, as services do: two threads that do nothing else fight for one
+/// cache line, and what is measured is who wins.
 fn threads(count: u32, effort: Effort) -> anyhow::Result<Race> {
     let on_all = |limiter: Limiter| {
         move |iterations: u32| {
@@ -123,6 +141,7 @@ fn threads(count: u32, effort: Effort) -> anyhow::Result<Race> {
                     scope.spawn(|| {
                         for _ in 0..iterations {
                             drop(black_box(limiter.try_acquire()));
+                            work();
                         }
                     });
                 }
@@ -131,6 +150,13 @@ fn threads(count: u32, effort: Effort) -> anyhow::Result<Race> {
     };
     let (counts, full) = (limiter(Instrumentation::Counts)?, limiter(Instrumentation::Full)?);
     Ok(race(effort, vec![Box::new(on_all(counts)), Box::new(on_all(full))]))
+}
+
+/// About 100 ns.
+fn work() {
+    for number in 0..100_u32 {
+        black_box(number);
+    }
 }
 
 fn allocations(limiter: &Limiter) -> f64 {
