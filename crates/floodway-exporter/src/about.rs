@@ -13,9 +13,9 @@ use crate::Format;
 #[derive(Debug)]
 pub(crate) struct About {
     render: Histogram,
-    scrapes: Counter<3>,
-    refused: Counter<4>,
-    exports: Counter<2>,
+    scrapes: Counter<{ catalogue::FORMAT.values.len() }>,
+    refused: Counter<{ catalogue::REFUSAL.values.len() }>,
+    exports: Counter<{ catalogue::EXPORT_RESULT.values.len() }>,
 }
 
 /// What was delivered, in the order of the label's values.
@@ -45,19 +45,12 @@ pub(crate) enum Refusal {
 }
 
 impl About {
-    /// Numbers that `registry` shows for as long as they live. Those of several are added up.
-    pub(crate) fn registered(registry: &Registry) -> Arc<Self> {
-        let about = Arc::new(Self {
-            render: Histogram::new(Buckets::DURATIONS),
-            scrapes: Counter::new(),
-            refused: Counter::new(),
-            exports: Counter::new(),
-        });
-        let source: Arc<dyn Source> = Arc::clone(&about) as _;
-        // Exporters have no name that could be refused.
-        let registered = registry.register(ComponentKind::Exporter, "", &source);
-        debug_assert!(registered.is_ok(), "{registered:?}");
-        about
+    /// Those of all exporters of `registry`, so that none starts again when one of them is gone.
+    pub(crate) fn of(registry: &Registry) -> Arc<Self> {
+        let shared = registry.shared(ComponentKind::Exporter, "");
+        // Exporters have no name that could be refused, and no other type is registered as one.
+        debug_assert!(shared.is_ok(), "{shared:?}");
+        shared.unwrap_or_default()
     }
 
     pub(crate) fn rendered(&self, took: Duration) {
@@ -75,6 +68,18 @@ impl About {
     #[cfg(feature = "otel")]
     pub(crate) fn exported(&self, worked: bool) {
         self.exports.increment(usize::from(!worked));
+    }
+}
+
+/// All at zero.
+impl Default for About {
+    fn default() -> Self {
+        Self {
+            render: Histogram::new(Buckets::DURATIONS),
+            scrapes: Counter::new(),
+            refused: Counter::new(),
+            exports: Counter::new(),
+        }
     }
 }
 

@@ -27,11 +27,24 @@ impl Format {
         }
     }
 
-    /// What a client that accepts `accept` gets. Whoever can read `OpenMetrics` and says so, as
-    /// Prometheus does, gets it: whatever the weights, its text formats come next.
-    pub(crate) fn accepted(accept: &str) -> Self {
-        if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Text }
+    /// What a client gets that sends these `Accept` headers. Whoever can read `OpenMetrics` and says so,
+    /// as Prometheus does, gets it: unless by a weight of 0, weights do not matter.
+    pub(crate) fn accepted<'a>(mut accept: impl Iterator<Item = &'a str>) -> Self {
+        let reads_it = accept.any(|line| line.split(',').any(is_open_metrics));
+        if reads_it { Self::OpenMetrics } else { Self::Text }
     }
+}
+
+/// Of a media range with its parameters.
+fn is_open_metrics(range: &str) -> bool {
+    let mut parts = range.split(';').map(str::trim);
+    let named =
+        parts.next().is_some_and(|t| t.eq_ignore_ascii_case("application/openmetrics-text"));
+    let refused = |parameter: &str| {
+        let weight = parameter.strip_prefix(['q', 'Q']).and_then(|rest| rest.strip_prefix('='));
+        weight.is_some_and(|weight| weight.parse() == Ok(0.0))
+    };
+    named && !parts.any(refused)
 }
 
 /// A page with what is already on it in the text format, and `snapshot`.
@@ -40,5 +53,24 @@ pub(crate) fn page(mut page: String, snapshot: &Snapshot, format: Format) -> Str
     match format {
         Format::Text => page,
         Format::OpenMetrics => open_metrics::from_text(&page, snapshot),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Format;
+
+    #[test]
+    fn who_can_read_open_metrics_gets_it() {
+        let check = |accept: &[&str], format| {
+            assert_eq!(Format::accepted(accept.iter().copied()), format, "{accept:?}");
+        };
+        check(&[], Format::Text);
+        check(&["*/*"], Format::Text);
+        check(&["text/plain", "application/openmetrics-text"], Format::OpenMetrics);
+        check(&["Application/OpenMetrics-Text; version=1.0.0;q=0.1, */*"], Format::OpenMetrics);
+        check(&["application/openmetrics-text;q=0, text/plain"], Format::Text);
+        check(&["application/openmetrics-text; Q=0.000"], Format::Text);
+        check(&["application/openmetrics-textual"], Format::Text);
     }
 }

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    Controls, Format, Token,
+    Controls, ControlsError, Format, Token,
     about::{About, Delivered, Refusal},
     answer, encode,
     pace::{NoPage, Pace},
@@ -31,7 +31,8 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Shows the numbers of a registry and, if asked to, those of the `metrics` facade.
 ///
-/// Cloning is cheap and gives the same exporter.
+/// Cloning is cheap and gives the same exporter, as it is configured so far: configure it first, and
+/// then take its routes or clone it.
 #[derive(Clone, Debug)]
 pub struct Exporter {
     registry: Registry,
@@ -49,14 +50,13 @@ impl Exporter {
     /// Exports `registry`.
     #[must_use]
     pub fn new(registry: &Registry) -> Self {
-        let about = About::registered(registry);
         Self {
             registry: registry.clone(),
             facade: None,
             token: None,
             allow_remote: false,
             controls: None,
-            about,
+            about: About::of(registry),
             history: Arc::new(History::new(registry)),
             metrics_pace: Pace::new(),
             status_pace: Pace::new(),
@@ -120,10 +120,15 @@ impl Exporter {
     }
 
     /// Lets the status page change limiters. Without this it changes nothing.
-    #[must_use]
-    pub fn with_controls(mut self, controls: Controls) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If a limiter is named twice, has limits that are none, or the token is the one that
+    /// [`with_token`](Self::with_token) was given before: who may look may not change.
+    pub fn with_controls(mut self, controls: Controls) -> Result<Self, ControlsError> {
+        controls.check(self.token.as_ref())?;
         self.controls = Some(Arc::new(controls));
-        self
+        Ok(self)
     }
 
     /// Lets [`serve`](Self::serve) listen on other addresses than loopback without a
@@ -158,7 +163,7 @@ impl Exporter {
     /// does not look at the address, so set a [token](Self::with_token) where strangers come by.
     ///
     /// However often pages are asked for, making them takes a fifth of one core at most: a tenth for
-    /// metrics, a tenth for the status page. A page of metrics is begun after it was asked for; the
+    /// metrics, a tenth for the status page, as long as a page takes less than a second. A page of metrics is begun after it was asked for; the
     /// status page shows samples that are taken every two seconds, from the call of this method on if
     /// it is inside a tokio runtime.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
@@ -214,8 +219,8 @@ async fn metrics(State(exporter): State<Exporter>, headers: HeaderMap) -> Respon
     if let Some(refusal) = exporter.refuse(&headers) {
         return refusal;
     }
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    let format = accept.map(Format::accepted).unwrap_or_default();
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let format = Format::accepted(accept);
     let made = exporter.clone();
     let page =
         exporter.metrics_pace.page(format as u64, move || made.render_as(format).into()).await;
@@ -236,7 +241,7 @@ pub enum FacadeError {
     #[error("the metrics facade has a recorder already; pass its handle to with_handle")]
     Installed,
     /// The recorder needs a task for its upkeep.
-    #[error("with_facade must be called inside a tokio runtime")]
+    #[error("the metrics facade must be joined inside a tokio runtime")]
     NoRuntime,
     /// The recorder did not take the buckets.
     #[error("the recorder refused the bucket bounds")]

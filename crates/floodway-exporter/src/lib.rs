@@ -40,17 +40,18 @@ mod pace;
 mod server;
 mod status;
 mod token;
+mod unix_time;
 
 pub use encode::Format;
 pub use exporter::{Exporter, FacadeError, routes};
-pub use facade::{Publisher, Publishing};
+pub use facade::{PublishError, Publisher, Publishing};
 pub use floodway_metrics::{Buckets, BucketsError, Registry};
 /// The facade whose recorder [`Exporter::with_facade`] installs: with another major version of it,
 /// macros count into nothing and nobody says so.
 pub use metrics;
 pub use metrics_exporter_prometheus;
 pub use server::{ServeError, Server};
-pub use status::Controls;
+pub use status::{Controls, ControlsError};
 pub use token::{Token, TokenError};
 
 /// Compiles and runs the examples of the guide. A doctest alone: the guide is not in the package.

@@ -57,6 +57,7 @@ pub struct Otlp {
     endpoint: Url,
     period: Duration,
     headers: HeaderMap,
+    client: reqwest::Client,
     tracer_provider: SdkTracerProvider,
 }
 
@@ -91,7 +92,8 @@ impl OtlpBuilder {
         self
     }
 
-    /// A header that all exports carry, such as a key of the collector. May be called several times.
+    /// A header that all exports carry, such as a key of the collector. May be called several times; the
+    /// last value of a name counts.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -107,11 +109,13 @@ impl OtlpBuilder {
     ///
     /// # Errors
     ///
-    /// If the name of the service is empty, the endpoint is no `http` URL with a host, the period is
-    /// less than a second, a header is not one, or the exporter of traces cannot be set up.
+    /// If the name of the service is empty, the endpoint is more or less than an `http` URL with a host,
+    /// the period is less than a second, a header is not one, or the exporter of traces cannot be set up.
     pub fn build(self) -> Result<Otlp, OtlpError> {
         let Self { service, endpoint, period, headers } = self;
-        let endpoint = endpoint.or_else(|| std::env::var(ENDPOINT_VARIABLE).ok());
+        // Empty is as if it were not set, says the specification.
+        let variable = || std::env::var(ENDPOINT_VARIABLE).ok().filter(|text| !text.is_empty());
+        let endpoint = endpoint.or_else(variable);
         let endpoint = endpoint.unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
         if service.is_empty() {
             return Err(OtlpError::Service);
@@ -121,13 +125,18 @@ impl OtlpBuilder {
         if url.scheme() != "http" || url.host().is_none() {
             return Err(OtlpError::Scheme { endpoint });
         }
+        let bare = url.username().is_empty() && url.password().is_none();
+        if !bare || url.query().is_some() || url.fragment().is_some() {
+            return Err(OtlpError::MoreThanAnAddress);
+        }
         if period < Duration::from_secs(1) {
             return Err(OtlpError::Period { period });
         }
         let headers = header_map(headers)?;
         let resource = Resource::builder().with_service_name(service).build();
         let tracer_provider = traces::provider(&url, &headers, resource.clone())?;
-        Ok(Otlp { resource, endpoint: url, period, headers, tracer_provider })
+        let client = direct!(reqwest::Client::builder()).build().map_err(OtlpError::Client)?;
+        Ok(Otlp { resource, endpoint: url, period, headers, client, tracer_provider })
     }
 }
 
@@ -144,15 +153,25 @@ impl fmt::Debug for OtlpBuilder {
 }
 
 fn header_map(headers: Vec<(String, String)>) -> Result<HeaderMap, OtlpError> {
-    let parsed = headers.into_iter().map(|(name, value)| {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
         let parsed = name.parse::<HeaderName>().ok().zip(HeaderValue::from_str(&value).ok());
         let (parsed, mut value) = parsed.ok_or(OtlpError::Header { name })?;
         // Not shown in logs.
         value.set_sensitive(true);
-        Ok((parsed, value))
-    });
-    parsed.collect()
+        map.insert(parsed, value);
+    }
+    Ok(map)
 }
+
+/// Sends nothing to anybody but the collector: no proxy of the environment gets to see what goes to
+/// this machine, and no answer sends headers elsewhere.
+macro_rules! direct {
+    ($builder:expr) => {
+        $builder.no_proxy().redirect(reqwest::redirect::Policy::none())
+    };
+}
+use direct;
 
 /// The address of one kind of signal.
 fn signal(endpoint: &Url, path: &str) -> String {
@@ -180,6 +199,9 @@ pub enum OtlpError {
         /// What was given.
         endpoint: String,
     },
+    /// It has a user, a password, a query or a fragment. Does not repeat them.
+    #[error("endpoint: expected no user, password, query or fragment; use header for a secret")]
+    MoreThanAnAddress,
     /// Too often.
     #[error("period: {period:?} is out of range, expected 1 s or more")]
     Period {
@@ -195,4 +217,7 @@ pub enum OtlpError {
     /// The exporter of traces could not be built.
     #[error("cannot set up the export of traces")]
     Traces(#[source] opentelemetry_otlp::ExporterBuildError),
+    /// The clients for HTTP could not be built.
+    #[error("cannot set up the client for HTTP")]
+    Client(#[source] reqwest::Error),
 }

@@ -1,6 +1,6 @@
 //! How much of the machine pages may take, however often they are asked for.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use axum::body::Bytes;
 use tokio::{
@@ -13,13 +13,21 @@ use tokio::{
 /// pages for a tenth of the time at most.
 const REST: u32 = 9;
 
+/// A page that took seconds, because the machine was asleep or swapping, does not shut the door for
+/// longer than a scrape.
+const MAX_REST: Duration = Duration::from_secs(10);
+
+/// Pages that are kept for those who asked for them in the meantime: both formats, or what is asked
+/// for by browsers that began at different times.
+const KEPT: usize = 4;
+
 /// Requests that may wait for their page at once; each holds little more than its connection.
 const MAX_WAITING: usize = 256;
 
 /// Makes one page at a time, on a thread for blocking work, and rests in between.
 ///
-/// Nobody gets a page that was begun before they asked, and all who asked before it was begun share
-/// it: a hundred clients at once cost two pages.
+/// Nobody gets a page that was begun before they asked, and all who asked for the same before it was
+/// begun share it: a hundred clients at once cost two pages.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
     turn: Arc<Mutex<Turn>>,
@@ -29,7 +37,7 @@ pub(crate) struct Pace {
 #[derive(Debug)]
 struct Turn {
     not_before: Instant,
-    last: Option<Page>,
+    last: VecDeque<Page>,
 }
 
 #[derive(Clone, Debug)]
@@ -51,7 +59,7 @@ pub(crate) enum NoPage {
 
 impl Pace {
     pub(crate) fn new() -> Self {
-        let turn = Turn { not_before: Instant::now(), last: None };
+        let turn = Turn { not_before: Instant::now(), last: VecDeque::new() };
         Self { turn: Arc::new(Mutex::new(turn)), waiting: Arc::new(Semaphore::new(MAX_WAITING)) }
     }
 
@@ -69,10 +77,10 @@ impl Pace {
         let asked = Instant::now();
         let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| NoPage::Busy)?;
         let turn = Arc::clone(&self.turn).lock_owned().await;
-        match &turn.last {
-            Some(page) if page.begun >= asked && page.key == key => Ok(page.bytes.clone()),
-            _ => tokio::spawn(begin(turn, place, key, make)).await.unwrap_or(Err(NoPage::Failed)),
+        if let Some(page) = turn.last.iter().find(|page| page.key == key && page.begun >= asked) {
+            return Ok(page.bytes.clone());
         }
+        tokio::spawn(begin(turn, place, key, make)).await.unwrap_or(Err(NoPage::Failed))
     }
 }
 
@@ -88,13 +96,11 @@ async fn begin(
     let made = spawn_blocking(make).await;
     turn.not_before = Instant::now() + begun.elapsed().min(MAX_REST / REST) * REST;
     let bytes = made.map_err(|_| NoPage::Failed)?;
-    turn.last = Some(Page { begun, key, bytes: bytes.clone() });
+    turn.last.retain(|page| page.key != key);
+    turn.last.push_front(Page { begun, key, bytes: bytes.clone() });
+    turn.last.truncate(KEPT);
     Ok(bytes)
 }
-
-/// A page that took seconds, because the machine was asleep or swapping, does not shut the door for
-/// a minute.
-const MAX_REST: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -118,8 +124,10 @@ mod tests {
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(pace.page(0, make).await, Ok(Bytes::from("1")));
         tokio::time::advance(Duration::from_millis(1)).await;
-        let (one, other) = tokio::join!(pace.page(1, make), pace.page(2, make));
-        assert_ne!(one, other);
+        let two = || join_all((0..100).map(|number| pace.page(number % 2, make)));
+        let pages = two().await;
+        assert!(pages.chunks(2).all(|pair| pair == &pages[..2]), "{pages:?}");
+        assert_ne!(pages[0], pages[1]);
     }
 
     #[tokio::test]

@@ -49,8 +49,9 @@ impl Exporter {
     /// Serves `GET /metrics` and the status page, `GET /floodway` and `GET /`, on `addr`; port 0 takes a
     /// free one.
     ///
-    /// Clients that are slow or hostile cannot hold it: a connection carries one request and lives
-    /// for ten seconds at most, there are 64 at a time, and further ones wait to be accepted.
+    /// Clients that are slow or hostile cannot hold it for long: a connection carries one request and
+    /// lives for ten seconds at most, five until its header is there; there are 64 at a time, and further
+    /// ones wait to be accepted.
     ///
     /// # Errors
     ///
@@ -100,16 +101,17 @@ async fn accept(listener: TcpListener, routes: Router, mut stopped: oneshot::Rec
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        // Never closed, so there is a place sooner or later.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
         };
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             _ = &mut stopped => break,
+            accepted = next => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            (Ok(place), Ok((stream, _))) => {
                 let routes = routes.clone();
                 connections.spawn(async move {
                     let _place = place;
@@ -117,7 +119,7 @@ async fn accept(listener: TcpListener, routes: Router, mut stopped: oneshot::Rec
                     let _ = timeout(CONNECTION_TIMEOUT, serve_one(stream, routes)).await;
                 });
             }
-            Err(_) => sleep(ACCEPT_PAUSE).await,
+            _ => sleep(ACCEPT_PAUSE).await,
         }
         while connections.try_join_next().is_some() {}
     }

@@ -25,7 +25,7 @@ use crate::{
     answer,
 };
 
-pub use control::Controls;
+pub use control::{Controls, ControlsError};
 pub(crate) use history::History;
 
 /// Of a change; more is refused unread.
@@ -112,7 +112,7 @@ fn asset(kind: &'static str, content: &'static str) -> Response {
 }
 
 #[derive(Debug, Deserialize)]
-struct From {
+struct Since {
     #[serde(default)]
     since: u64,
 }
@@ -121,13 +121,13 @@ struct From {
 async fn data(
     State(exporter): State<Exporter>,
     headers: HeaderMap,
-    from: Result<Query<From>, QueryRejection>,
+    from: Result<Query<Since>, QueryRejection>,
 ) -> Response {
     if let Some(refusal) = exporter.refuse(&headers) {
         return refusal;
     }
     let since = match from {
-        Ok(Query(From { since })) => since,
+        Ok(Query(Since { since })) => since,
         Err(error) => {
             exporter.about.refused(Refusal::Invalid);
             return answer::error(StatusCode::BAD_REQUEST, &error.body_text());

@@ -1,6 +1,6 @@
 //! What may be changed from outside of a component that runs.
 
-use std::error::Error;
+use std::{error::Error, ops::RangeInclusive};
 
 /// A limiter whose limit and mode an operator may change while it runs.
 ///
@@ -12,6 +12,9 @@ pub trait Adjustable: Send + Sync {
 
     /// The limit now, in permits.
     fn limit(&self) -> u32;
+
+    /// Limits that it takes, in permits.
+    fn bounds(&self) -> RangeInclusive<u32>;
 
     /// Changes the limit, in permits.
     ///

@@ -60,6 +60,13 @@ impl Buckets {
     /// use std::time::Duration;
     /// use floodway_metrics::{Buckets, Histogram};
     ///
+    /// let refused = |bounds: &[Duration]| Buckets::set_durations(bounds).unwrap_err().to_string();
+    /// let ms = Duration::from_millis;
+    /// assert_eq!(refused(&[]), "bounds: 0 of them are out of range, expected 1 to 16");
+    /// assert_eq!(refused(&[ms(1); 17]), "bounds: 17 of them are out of range, expected 1 to 16");
+    /// assert!(refused(&[ms(0), ms(1)]).starts_with("bounds: 0ns at 0 is not above"));
+    /// assert!(refused(&[ms(1), ms(2), ms(2)]).starts_with("bounds: 2ms at 2 is not above"));
+    ///
     /// let micros = [10, 20, 50, 100, 200, 500, 1_000, 10_000].map(Duration::from_micros);
     /// Buckets::set_durations(&micros).unwrap();
     ///
@@ -76,6 +83,9 @@ impl Buckets {
     /// If there are none or more than 16, one is zero, longer than 584 years or not above the one before,
     /// or a component was built or a page of metrics made before.
     pub fn set_durations(bounds: &[Duration]) -> Result<(), BucketsError> {
+        if DURATIONS.get().is_some() {
+            return Err(BucketsError::InUse);
+        }
         if !(1..=MAX_BOUNDS).contains(&bounds.len()) {
             return Err(BucketsError::Number { bounds: bounds.len() });
         }
@@ -87,7 +97,7 @@ impl Buckets {
             }
             nanos.push(value);
         }
-        // Once per process, so nothing grows.
+        // Once per process, or a few times if several threads try at once.
         let buckets = Box::leak(Box::new(Self { bounds: nanos.leak(), per_unit: 1e9 }));
         DURATIONS.set(buckets).map_err(|_| BucketsError::InUse)
     }

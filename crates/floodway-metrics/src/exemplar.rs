@@ -8,6 +8,8 @@ use std::{
     time::SystemTime,
 };
 
+use crate::wall_clock;
+
 /// A trace and the span in it, as W3C Trace Context and OpenTelemetry number them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceContext {
@@ -38,9 +40,9 @@ static SOURCE: OnceLock<TraceSource> = OnceLock::new();
 /// From now on, histograms of this process keep an exemplar for each bucket. Without this they ask
 /// nobody, at the price of one load.
 ///
-/// Returns whether `source` is in use now: the first one stays.
+/// Returns whether this was the first call: its source stays, and others are not used.
 pub fn set_trace_source(source: TraceSource) -> bool {
-    *SOURCE.get_or_init(|| source) as usize == source as usize
+    SOURCE.set(source).is_ok()
 }
 
 #[inline]
@@ -48,7 +50,7 @@ pub(crate) fn trace_source() -> Option<TraceSource> {
     SOURCE.get().copied()
 }
 
-/// One exemplar per bucket. Whoever reads them asks for new ones; the first observation in a recorded
+/// One exemplar per bucket. Whoever reads them, which a snapshot by itself does not, asks for new ones; the first observation in a recorded
 /// trace after that replaces the old one. Until then every observation looks for its trace: one look
 /// for each scrape where all traces are recorded, a hundred where one in a hundred is.
 #[derive(Debug)]
@@ -80,7 +82,7 @@ impl Exemplars {
             return;
         };
         self.wanted.fetch_and(!bit, Ordering::Relaxed);
-        *slot = Some(Exemplar { value: value(), trace, time: wall_clock() });
+        *slot = Some(Exemplar { value: value(), trace, time: wall_clock::now() });
     }
 
     /// The exemplars, by bucket; asks for new ones.
@@ -92,12 +94,4 @@ impl Exemplars {
         self.wanted.store(u32::MAX, Ordering::Relaxed);
         exemplars
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a label for people and tracing systems, which count from 1970; nothing is measured with it"
-)]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
 }

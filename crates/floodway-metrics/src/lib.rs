@@ -15,6 +15,7 @@ mod cell;
 mod exemplar;
 mod registry;
 mod snapshot;
+mod wall_clock;
 
 pub use adjust::Adjustable;
 pub use buckets::{Buckets, BucketsError};

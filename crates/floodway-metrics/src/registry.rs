@@ -8,11 +8,13 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
+    time::SystemTime,
 };
 
 use crate::{
     Collector, ComponentKind, Snapshot, Source,
     catalogue::exporter::{BUILD_INFO, OVERFLOW, SERIES},
+    wall_clock,
 };
 use kept::{AnySource, Kept};
 
@@ -35,11 +37,23 @@ pub const OTHER: &str = "_other";
 #[derive(Clone, Default)]
 pub struct Registry(Arc<Inner>);
 
-#[derive(Default)]
 struct Inner {
+    since: SystemTime,
     components: Mutex<Vec<Component>>,
     kept: Kept,
     overflow: AtomicU64,
+}
+
+/// By hand, because of the time.
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            since: wall_clock::now(),
+            components: Mutex::default(),
+            kept: Kept::default(),
+            overflow: AtomicU64::new(0),
+        }
+    }
 }
 
 struct Component {
@@ -47,6 +61,7 @@ struct Component {
     name: Arc<str>,
     /// Shares its series with others: see [`OTHER`].
     folded: bool,
+    since: SystemTime,
     source: Weak<dyn Source>,
 }
 
@@ -81,7 +96,7 @@ impl Registry {
         let mut components = self.components();
         let folded = self.folds(&mut components, kind, name)?;
         let (name, source) = (name.into(), Arc::downgrade(source));
-        components.push(Component { kind, name, folded, source });
+        components.push(Component { kind, name, folded, since: wall_clock::now(), source });
         Ok(())
     }
 
@@ -128,7 +143,8 @@ impl Registry {
         let made = Arc::new(S::default());
         let name: Arc<str> = if folded { OTHER } else { name }.into();
         let source: Weak<dyn Source> = Arc::downgrade(&made) as _;
-        components.push(Component { kind, name: Arc::clone(&name), folded, source });
+        let since = wall_clock::now();
+        components.push(Component { kind, name: Arc::clone(&name), folded, since, source });
         let made: AnySource = made;
         if folded {
             names.other = Some(Arc::clone(&made));
@@ -174,15 +190,15 @@ impl Registry {
                 let name =
                     if component.folded { OTHER.into() } else { Arc::clone(&component.name) };
                 let name = component.kind.label().map(|_| name);
-                Some((component.source.upgrade()?, name, component.folded))
+                Some((component.source.upgrade()?, name, component.since, component.folded))
             })
             .collect();
         let mut collector = Collector::new();
-        for (source, name, folded) in live {
-            collector.start(name, folded);
+        for (source, name, since, folded) in live {
+            collector.start(name, since, folded);
             source.collect(&mut collector);
         }
-        collector.start(None, false);
+        collector.start(None, self.0.since, false);
         collector.number(&OVERFLOW, self.0.overflow.load(Ordering::Relaxed) as f64);
         collector.numbers(&BUILD_INFO, [1.0]);
         let series = collector.series_count() + 1;

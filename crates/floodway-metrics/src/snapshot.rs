@@ -1,8 +1,8 @@
 //! The numbers of all components at one moment.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
-use crate::{Buckets, CATALOGUE, Exemplar, Metric};
+use crate::{Buckets, CATALOGUE, Exemplar, Metric, exemplar::Exemplars};
 
 /// Something with numbers.
 ///
@@ -76,6 +76,8 @@ pub struct Series {
     pub component: Option<Arc<str>>,
     /// One value per closed label of the metric, in its order.
     pub labels: Vec<&'static str>,
+    /// When the component was registered, and its counters were zero.
+    pub since: SystemTime,
     /// The number.
     pub value: Value,
 }
@@ -112,8 +114,8 @@ pub struct HistogramValue {
     pub cumulative: Vec<u64>,
     /// Sum of all observations, in the exported unit.
     pub sum: f64,
-    /// An example for each bucket, where there is one; empty if no trace was ever recorded.
-    pub exemplars: Vec<Option<Exemplar>>,
+    /// Of the histogram, and of those that are added to it.
+    pub(crate) exemplars: Vec<Arc<Exemplars>>,
 }
 
 impl HistogramValue {
@@ -121,6 +123,20 @@ impl HistogramValue {
     #[must_use]
     pub fn count(&self) -> u64 {
         self.cumulative.last().copied().unwrap_or(0)
+    }
+
+    /// An example for each bucket where there is one, `+Inf` last; empty if no trace was ever recorded.
+    /// Asks for new ones: call it where they are shown.
+    #[must_use]
+    pub fn exemplars(&self) -> Vec<Option<Exemplar>> {
+        let mut of_all = self.exemplars.iter().map(|exemplars| exemplars.read());
+        let mut found = of_all.next().unwrap_or_default();
+        for more in of_all {
+            for (known, other) in found.iter_mut().zip(more) {
+                *known = known.take().or(other);
+            }
+        }
+        found
     }
 
     /// What was recorded after `earlier`, a former value of the same histogram, without exemplars.
@@ -163,12 +179,7 @@ impl HistogramValue {
             *mine += theirs;
         }
         self.sum += other.sum;
-        self.exemplars.resize(self.cumulative.len(), None);
-        for (mine, theirs) in self.exemplars.iter_mut().zip(&other.exemplars) {
-            if theirs.is_some() {
-                mine.clone_from(theirs);
-            }
-        }
+        self.exemplars.extend(other.exemplars.iter().map(Arc::clone));
     }
 }
 
@@ -185,6 +196,7 @@ pub struct Collector {
     /// By position in the catalogue.
     series: Vec<Vec<Series>>,
     component: Option<Arc<str>>,
+    since: SystemTime,
     /// Whether the component shares its name, so that equal series are added up.
     folded: bool,
 }
@@ -194,12 +206,14 @@ impl Collector {
         Self {
             series: CATALOGUE.iter().map(|_| Vec::new()).collect(),
             component: None,
+            since: SystemTime::UNIX_EPOCH,
             folded: false,
         }
     }
 
-    pub(crate) fn start(&mut self, component: Option<Arc<str>>, folded: bool) {
+    pub(crate) fn start(&mut self, component: Option<Arc<str>>, since: SystemTime, folded: bool) {
         self.component = component;
+        self.since = since;
         self.folded = folded;
     }
 
@@ -268,6 +282,7 @@ impl Collector {
             }
             return;
         }
-        series.push(Series { component: self.component.clone(), labels, value });
+        let component = self.component.clone();
+        series.push(Series { component, labels, since: self.since, value });
     }
 }

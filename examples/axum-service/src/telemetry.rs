@@ -26,7 +26,7 @@ pub(crate) async fn start(door: LimiterHandle) -> Result<(Server, Option<Exporti
         exporter = exporter.with_token(Token::new(secret)?);
     }
     if let Ok(secret) = env::var("CONTROL_TOKEN") {
-        exporter = exporter.with_controls(Controls::new(Token::new(secret)?).limiter(door));
+        exporter = exporter.with_controls(Controls::new(Token::new(secret)?).limiter(door))?;
     }
     // A port of its own, which callers do not reach and which is there until the last answer is out.
     let address = env::var("METRICS_ADDRESS").unwrap_or("127.0.0.1:9464".into());

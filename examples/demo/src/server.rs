@@ -134,7 +134,7 @@ fn protected(
     if let Some(token) = extras.control_token {
         let controls =
             Controls::new(token).limiter(requests.handle()).limiter(connections.limiter().handle());
-        exporter = exporter.with_controls(controls);
+        exporter = exporter.with_controls(controls)?;
     }
     let access = Arc::new(Access::Protected(connections));
     let inserts = batcher(Arc::clone(&access))?;

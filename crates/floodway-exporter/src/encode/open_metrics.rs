@@ -15,7 +15,7 @@ use floodway_metrics::{Exemplar, Family, HistogramValue, Series, Snapshot, Value
 
 /// Translates `text`, on which the series of `snapshot` have their exemplars.
 pub(super) fn from_text(text: &str, snapshot: &Snapshot) -> String {
-    let exemplars = by_line(snapshot);
+    let exemplars: HashMap<_, _> = by_line(snapshot).collect();
     let mut page = String::with_capacity(text.len() + 128 * exemplars.len());
     // The name in `# HELP` depends on the type, which the next line says.
     let mut help = None;
@@ -54,32 +54,26 @@ fn family_and_type<'a>(name: &'a str, kind: &'a str) -> (&'a str, &'a str) {
 }
 
 /// The exemplars, by the series of their bucket as the text format writes it.
-fn by_line(snapshot: &Snapshot) -> HashMap<String, &Exemplar> {
-    let mut lines = HashMap::new();
-    for family in &snapshot.families {
-        for series in &family.series {
-            if let Value::Histogram(value) = &series.value {
-                lines.extend(of_series(family, series, value));
-            }
-        }
-    }
-    lines
+fn by_line(snapshot: &Snapshot) -> impl Iterator<Item = (String, Exemplar)> {
+    let families = snapshot.families.iter();
+    let series = families.flat_map(|family| family.series.iter().map(move |one| (family, one)));
+    series.flat_map(|(family, series)| match &series.value {
+        Value::Histogram(value) => of_series(family, series, value),
+        _ => Vec::new(),
+    })
 }
 
-fn of_series<'a>(
-    family: &'a Family,
-    series: &'a Series,
-    value: &'a HistogramValue,
-) -> impl Iterator<Item = (String, &'a Exemplar)> {
+fn of_series(family: &Family, series: &Series, value: &HistogramValue) -> Vec<(String, Exemplar)> {
     let bounds = value.buckets.upper_bounds().map(|bound| bound.to_string());
     let bounds = bounds.chain(["+Inf".to_owned()]);
-    bounds.zip(&value.exemplars).filter_map(move |(bound, exemplar)| {
+    let exemplars = bounds.zip(value.exemplars()).filter_map(|(bound, exemplar)| {
         let labels = series.label_pairs(family.metric);
         // Names of components and values of labels have no character that needs an escape.
         let labels: String = labels.map(|(name, value)| format!("{name}=\"{value}\",")).collect();
         let line = format!("{}_bucket{{{labels}le=\"{bound}\"}}", family.metric.name);
-        Some((line, exemplar.as_ref()?))
-    })
+        Some((line, exemplar?))
+    });
+    exemplars.collect()
 }
 
 fn write_exemplar(page: &mut String, exemplar: &Exemplar) {

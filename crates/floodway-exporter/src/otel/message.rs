@@ -4,8 +4,6 @@
 //! is aggregated already cannot be handed to it, and it collects no exemplars. So the message is
 //! built from the snapshot, and all its numbers are those of the other formats.
 
-use std::time::SystemTime;
-
 use floodway_metrics::{Exemplar, Family, HistogramValue, Kind, Series, Snapshot, Value};
 use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
@@ -19,18 +17,13 @@ use opentelemetry_proto::tonic::{
 };
 
 use super::describe;
+use crate::unix_time::nanos;
 
-/// When the counters began and when they were read, in nanoseconds of Unix time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
-    pub(super) start: u64,
-    pub(super) now: u64,
-}
-
+/// `now` is when it was taken, in nanoseconds of Unix time.
 pub(super) fn request(
     snapshot: &Snapshot,
     resource: &opentelemetry_sdk::Resource,
-    times: Times,
+    now: u64,
 ) -> ExportMetricsServiceRequest {
     let attributes = resource.iter().map(|(key, value)| pair(key.as_str(), &value.as_str()));
     let scope = InstrumentationScope {
@@ -38,7 +31,7 @@ pub(super) fn request(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ..InstrumentationScope::default()
     };
-    let metrics = snapshot.families.iter().map(|family| metric(family, times)).collect();
+    let metrics = snapshot.families.iter().map(|family| metric(family, now)).collect();
     ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics {
             resource: Some(Resource { attributes: attributes.collect(), ..Resource::default() }),
@@ -52,16 +45,16 @@ pub(super) fn request(
     }
 }
 
-fn metric(family: &Family, times: Times) -> Metric {
+fn metric(family: &Family, now: u64) -> Metric {
     let metric = family.metric;
-    let numbers = || family.series.iter().filter_map(|series| number(family, series, times));
+    let numbers = || family.series.iter().filter_map(|series| number(family, series, now));
     let cumulative = AggregationTemporality::Cumulative as i32;
     let data = match metric.kind {
         Kind::Histogram(_) => metric::Data::Histogram(Histogram {
             data_points: family
                 .series
                 .iter()
-                .filter_map(|series| histogram(family, series, times))
+                .filter_map(|series| histogram(family, series, now))
                 .collect(),
             aggregation_temporality: cumulative,
         }),
@@ -86,34 +79,42 @@ fn metric(family: &Family, times: Times) -> Metric {
     }
 }
 
-fn number(family: &Family, series: &Series, times: Times) -> Option<NumberDataPoint> {
+fn number(family: &Family, series: &Series, now: u64) -> Option<NumberDataPoint> {
     let Value::Number(number) = series.value else {
         return None;
     };
     Some(NumberDataPoint {
         attributes: attributes(family, series),
-        start_time_unix_nano: times.start,
-        time_unix_nano: times.now,
+        start_time_unix_nano: start(family, series),
+        time_unix_nano: now,
         value: Some(number_data_point::Value::AsDouble(number)),
         ..NumberDataPoint::default()
     })
 }
 
-fn histogram(family: &Family, series: &Series, times: Times) -> Option<HistogramDataPoint> {
+fn histogram(family: &Family, series: &Series, now: u64) -> Option<HistogramDataPoint> {
     let Value::Histogram(value) = &series.value else {
         return None;
     };
     Some(HistogramDataPoint {
         attributes: attributes(family, series),
-        start_time_unix_nano: times.start,
-        time_unix_nano: times.now,
+        start_time_unix_nano: start(family, series),
+        time_unix_nano: now,
         count: value.count(),
         sum: Some(value.sum),
         bucket_counts: counts(value),
         explicit_bounds: value.buckets.upper_bounds().collect(),
-        exemplars: value.exemplars.iter().flatten().map(exemplar).collect(),
+        exemplars: value.exemplars().iter().flatten().map(exemplar).collect(),
         ..HistogramDataPoint::default()
     })
+}
+
+/// When what adds up was zero: a component that is built again under its name has a later one.
+fn start(family: &Family, series: &Series) -> u64 {
+    match family.metric.kind {
+        Kind::Gauge if !describe::is_up_down_counter(family.metric) => 0,
+        _ => nanos(series.since),
+    }
 }
 
 /// What fell into each bucket alone.
@@ -142,9 +143,4 @@ fn pair(name: &str, value: &str) -> KeyValue {
         value: Some(AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) }),
         ..KeyValue::default()
     }
-}
-
-pub(super) fn nanos(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

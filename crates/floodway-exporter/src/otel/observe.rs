@@ -27,13 +27,24 @@ pub fn observe(registry: &Registry, meter: &Meter) {
     for metric in CATALOGUE {
         let name = describe::name(metric);
         match metric.kind {
-            Kind::Counter => counter(&shared, meter, metric, name.into(), number),
+            Kind::Counter => {
+                let unit = describe::unit(metric);
+                counter(&shared, meter, metric, name.into(), unit, number);
+            }
             Kind::Histogram(_) => {
-                counter(&shared, meter, metric, format!("{name}_count"), |value| match value {
-                    Value::Histogram(value) => Some(value.count() as f64),
-                    _ => None,
-                });
-                counter(&shared, meter, metric, format!("{name}_sum"), |value| match value {
+                counter(
+                    &shared,
+                    meter,
+                    metric,
+                    format!("{name}_count"),
+                    "1",
+                    |value| match value {
+                        Value::Histogram(value) => Some(value.count() as f64),
+                        _ => None,
+                    },
+                );
+                let unit = describe::unit(metric);
+                counter(&shared, meter, metric, format!("{name}_sum"), unit, |value| match value {
                     Value::Histogram(value) => Some(value.sum),
                     _ => None,
                 });
@@ -65,13 +76,14 @@ fn counter(
     meter: &Meter,
     metric: &'static Metric,
     name: String,
+    unit: &'static str,
     part: fn(&Value) -> Option<f64>,
 ) {
     let shared = Arc::clone(shared);
     let _ = meter
         .f64_observable_counter(name)
         .with_description(metric.help)
-        .with_unit(describe::unit(metric))
+        .with_unit(unit)
         .with_callback(move |observer| shared.observe(metric, observer, part))
         .build();
 }

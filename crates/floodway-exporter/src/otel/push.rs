@@ -1,8 +1,9 @@
 //! Sends the metrics every few seconds.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use floodway_metrics::Registry;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use prost::Message;
 use reqwest::{
@@ -16,12 +17,17 @@ use tokio::{
 };
 
 use super::{
-    Otlp, TIMEOUT,
-    message::{self, Times, nanos},
+    Otlp, TIMEOUT, message,
     quiet::{Quiet, with_causes},
     signal,
 };
-use crate::about::About;
+use crate::{
+    about::About,
+    unix_time::{self, nanos},
+};
+
+/// Bytes of an answer that are read; a complaint is shorter.
+const MAX_ANSWER: usize = 64 * 1024;
 
 impl Otlp {
     /// Sends the numbers of `registry` from now on. Nothing waits for the collector: while it is away
@@ -34,24 +40,27 @@ impl Otlp {
         let url = signal(&self.endpoint, "v1/metrics");
         let push = Push {
             registry: registry.clone(),
-            about: About::registered(registry),
+            about: About::of(registry),
             resource: self.resource,
-            client: Client::new(),
+            client: self.client,
             headers: self.headers,
             quiet: Quiet::new("metrics", url.clone()),
             url,
-            start: now(),
         };
         let (stop, mut stopped) = oneshot::channel::<()>();
         let period = self.period;
         let task = tokio::spawn(async move {
             let mut ticks = interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    _ = ticks.tick() => push.once().await,
-                    _ = &mut stopped => break,
+            let often = async {
+                loop {
+                    ticks.tick().await;
+                    push.once().await;
                 }
+            };
+            tokio::select! {
+                () = often => {}
+                _ = &mut stopped => {}
             }
             // What happened since the last time.
             push.once().await;
@@ -100,8 +109,6 @@ struct Push {
     headers: HeaderMap,
     quiet: Quiet,
     url: String,
-    /// Nanoseconds of Unix time.
-    start: u64,
 }
 
 impl Push {
@@ -113,26 +120,30 @@ impl Push {
 
     async fn try_once(&self) -> Result<(), String> {
         let (registry, resource) = (self.registry.clone(), self.resource.clone());
-        let times = Times { start: self.start, now: now() };
-        let encode =
-            move || message::request(&registry.snapshot(), &resource, times).encode_to_vec();
+        let encode = move || {
+            let now = nanos(unix_time::now());
+            message::request(&registry.snapshot(), &resource, now).encode_to_vec()
+        };
         let body = spawn_blocking(encode).await.map_err(|_| "a component panicked".to_owned())?;
         let request = self.client.post(&self.url).headers(self.headers.clone());
         let request = request.header(CONTENT_TYPE, "application/x-protobuf").timeout(TIMEOUT);
         let sent = request.body(body).send().await;
         let answer = sent.map_err(|error| with_causes(&error))?;
-        answer.error_for_status().map(drop).map_err(|error| error.to_string())
+        let mut answer = answer.error_for_status().map_err(|error| error.to_string())?;
+        let mut said = Vec::new();
+        while said.len() < MAX_ANSWER
+            && let Some(part) = answer.chunk().await.map_err(|error| with_causes(&error))?
+        {
+            said.extend_from_slice(&part);
+        }
+        // Whatever is not an answer of OTLP has no complaint in it.
+        let said = ExportMetricsServiceResponse::decode(&*said).unwrap_or_default();
+        match said.partial_success {
+            Some(partly) if partly.rejected_data_points > 0 => {
+                let (points, why) = (partly.rejected_data_points, partly.error_message);
+                Err(format!("the collector rejected {points} data points: {why}"))
+            }
+            _ => Ok(()),
+        }
     }
-}
-
-fn now() -> u64 {
-    nanos(wall_clock())
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "collectors count from 1970; nothing is measured with it"
-)]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
 }

@@ -1,6 +1,6 @@
 //! Traces: from `tracing` to the collector, and from there into exemplars.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::resume_unwind, sync::Arc, thread, time::Duration};
 
 use axum::http::{HeaderMap, HeaderValue};
 use floodway_metrics::{TraceContext, set_trace_source};
@@ -20,7 +20,7 @@ use tracing_subscriber::registry::LookupSpan;
 use url::Url;
 
 use super::{
-    Otlp, OtlpError, TIMEOUT,
+    Otlp, OtlpError, TIMEOUT, direct,
     quiet::{Quiet, with_causes},
     signal,
 };
@@ -60,12 +60,18 @@ pub(super) fn provider(
     // Values came from texts.
     let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
     let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value)));
+    // Built on a thread of its own, because it must not be inside of a runtime.
+    let build = || direct!(reqwest::blocking::Client::builder()).timeout(TIMEOUT).build();
+    let built = thread::spawn(build).join();
+    // It does not panic; if it did, this thread would not know better.
+    let client = built.unwrap_or_else(|panic| resume_unwind(panic)).map_err(OtlpError::Client)?;
     let exporter = SpanExporter::builder()
         .with_http()
         .with_endpoint(&url)
         .with_protocol(Protocol::HttpBinary)
         .with_timeout(TIMEOUT)
         .with_headers(headers.collect())
+        .with_http_client(client)
         .build()
         .map_err(OtlpError::Traces)?;
     let exporter = Spans { exporter, quiet: Arc::new(Quiet::new("traces", url)) };

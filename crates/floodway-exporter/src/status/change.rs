@@ -1,6 +1,9 @@
 //! What a component did between two snapshots.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::SystemTime,
+};
 
 use floodway_metrics::{ComponentKind, HistogramValue, Label, Metric, Series, Snapshot, Value};
 use serde::Serialize;
@@ -37,7 +40,8 @@ pub(super) fn changes<'a>(
     of_kind.map(move |(key, numbers)| Change {
         name: key.1,
         now: numbers,
-        earlier: earlier.get(key),
+        // One that was built again under its name counts from zero.
+        earlier: earlier.get(key).filter(|earlier| since(earlier) == since(numbers)),
         seconds,
     })
 }
@@ -77,10 +81,11 @@ impl Change<'_> {
         label.values.iter().find(applies).copied()
     }
 
-    /// Growth per second of a counter, over all of its labels.
-    pub(super) fn rate(&self, metric: &Metric) -> f64 {
-        let total = |numbers: &Numbers<'_>| numbers.get(metric.name).map_or(0.0, |all| sum(all));
-        self.per_second(total(self.now), self.earlier.map_or(0.0, total))
+    /// Growth per second of a counter, over all of its labels; `None` where it is not counted.
+    pub(super) fn rate(&self, metric: &Metric) -> Option<f64> {
+        let total = |numbers: &Numbers<'_>| Some(sum(numbers.get(metric.name)?));
+        let earlier = self.earlier.and_then(total).unwrap_or(0.0);
+        Some(self.per_second(total(self.now)?, earlier))
     }
 
     /// Growth per second of a counter, by the values of its first label, of those that have counted
@@ -117,23 +122,25 @@ impl Change<'_> {
     }
 
     /// Growth per second of the sum of a histogram.
-    pub(super) fn sum_rate(&self, metric: &Metric) -> f64 {
-        self.recorded(metric).map_or(0.0, |recorded| recorded.sum / self.seconds)
+    pub(super) fn sum_rate(&self, metric: &Metric) -> Option<f64> {
+        Some(self.recorded(metric)?.sum / self.seconds)
     }
 
     fn recorded(&self, metric: &Metric) -> Option<HistogramValue> {
         let now = histogram(self.now, metric)?;
-        match self.earlier.and_then(|earlier| histogram(earlier, metric)) {
-            Some(earlier) => Some(now.since(earlier)),
-            None => Some(now.clone()),
-        }
+        let earlier = self.earlier.and_then(|earlier| histogram(earlier, metric));
+        Some(earlier.map_or_else(|| now.clone(), |earlier| now.since(earlier)))
     }
 
-    /// A component that was dropped and built again under its name counts from zero.
+    /// What several components add to, because there are too many names, shrinks when one is gone.
     fn per_second(&self, now: f64, earlier: f64) -> f64 {
-        let grown = if now < earlier { now } else { now - earlier };
-        grown / self.seconds
+        (now - earlier).max(0.0) / self.seconds
     }
+}
+
+/// When the component was registered.
+fn since(numbers: &Numbers<'_>) -> Option<SystemTime> {
+    numbers.values().flatten().map(|series| series.since).next()
 }
 
 fn histogram<'a>(numbers: &Numbers<'a>, metric: &Metric) -> Option<&'a HistogramValue> {
@@ -152,5 +159,65 @@ fn number(series: &Series) -> Option<f64> {
     match series.value {
         Value::Number(number) => Some(number),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use floodway_metrics::{
+        Buckets, Collector, Counter, Histogram, Registry, Source, catalogue::limiter,
+    };
+
+    use super::*;
+
+    /// A limiter with nothing but what it rejected and how long it held.
+    struct Limiter {
+        rejected: Counter<{ limiter::REASON.values.len() * limiter::PRIORITY.values.len() }>,
+        held: Histogram,
+    }
+
+    impl Source for Limiter {
+        fn collect(&self, out: &mut Collector) {
+            out.numbers(&limiter::REJECTED, self.rejected.values().map(|count| count as f64));
+            out.histogram(&limiter::HOLD_DURATION, self.held.value());
+        }
+    }
+
+    fn registered(registry: &Registry, rejected: u64, held: &[u64]) -> Arc<Limiter> {
+        let made = Arc::new(Limiter {
+            rejected: Counter::new(),
+            held: Histogram::new(Buckets::DURATIONS),
+        });
+        made.rejected.add(0, rejected);
+        let record = |millis| made.held.record(Duration::from_millis(millis).as_nanos() as u64);
+        held.iter().copied().for_each(record);
+        let source: Arc<dyn Source> = Arc::clone(&made) as _;
+        registry.register(ComponentKind::Limiter, "a", &source).unwrap();
+        made
+    }
+
+    #[track_caller]
+    fn check(earlier: &Snapshot, now: &Snapshot, rate: f64, mean: Option<f64>) {
+        let (earlier, now) = (components(earlier), components(now));
+        let change = changes(ComponentKind::Limiter, &now, &earlier, 10.0).next().unwrap();
+        assert_eq!(change.rate(&limiter::REJECTED), Some(rate));
+        assert_eq!(change.mean(&limiter::HOLD_DURATION), mean);
+        // It does not say.
+        assert_eq!(change.rate(&limiter::PERMIT_SECONDS), None);
+    }
+
+    #[test]
+    fn what_was_built_again_counts_from_zero() {
+        let registry = Registry::new();
+        let nothing = registry.snapshot();
+        let first = registered(&registry, 50, &[100, 100]);
+        let then = registry.snapshot();
+        check(&nothing, &then, 5.0, Some(0.1));
+        check(&then, &then, 0.0, None);
+        drop(first);
+        let _again = registered(&registry, 20, &[300]);
+        check(&then, &registry.snapshot(), 2.0, Some(0.3));
     }
 }

@@ -11,8 +11,9 @@ use axum::{
 };
 use floodway_metrics::Adjustable;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
+use tokio::{task::spawn_blocking, time::timeout};
 
+use super::data::Range;
 use crate::{Exporter, Token, about::Refusal, answer};
 
 /// Longest time that the body of a change may take to arrive.
@@ -28,7 +29,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// let limiter = Limiter::builder("orders").limit(8).build()?;
 /// let secret = "0123456789abcdef"; // from the environment
 /// let controls = Controls::new(Token::new(secret)?).limiter_within(limiter.handle(), 1..=32);
-/// let exporter = Exporter::new(Registry::global()).with_controls(controls);
+/// let exporter = Exporter::new(Registry::global()).with_controls(controls)?;
 /// # Ok(())
 /// # }
 /// ```
@@ -69,8 +70,32 @@ impl Controls {
         self
     }
 
-    pub(super) fn allow(&self, name: &str) -> bool {
-        self.find(name).is_some()
+    /// Whether all of it can be used beside the token for looking.
+    pub(crate) fn check(&self, look: Option<&Token>) -> Result<(), ControlsError> {
+        if look.is_some_and(|look| look.is(&self.token)) {
+            return Err(ControlsError::Token);
+        }
+        for (at, Controlled { limiter, within }) in self.limiters.iter().enumerate() {
+            let name = || limiter.name().to_owned();
+            if within.is_empty() {
+                let (min, max) = (*within.start(), *within.end());
+                return Err(ControlsError::Limits { limiter: name(), min, max });
+            }
+            if self.limiters[..at].iter().any(|before| before.limiter.name() == limiter.name()) {
+                return Err(ControlsError::Duplicate { limiter: name() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The limits that `name` may be given, if it may be changed.
+    pub(super) fn range(&self, name: &str) -> Option<Range> {
+        let Controlled { limiter, within } = self.find(name)?;
+        let bounds = limiter.bounds();
+        Some(Range {
+            min: *within.start().max(bounds.start()),
+            max: *within.end().min(bounds.end()),
+        })
     }
 
     fn find(&self, name: &str) -> Option<&Controlled> {
@@ -145,6 +170,9 @@ async fn change(exporter: &Exporter, request: Request) -> Result<Response, (Stat
     }
     .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
     let changed = Changed { limiter: limiter.name(), limit: limiter.limit(), mode: limiter.mode() };
+    // So that the next look sees it.
+    let history = Arc::clone(&exporter.history);
+    let _ = spawn_blocking(move || history.sample_now()).await;
     tracing::warn!(
         limiter = changed.limiter,
         limit_before,
@@ -165,4 +193,29 @@ async fn read(request: Request<Body>) -> Result<Change, (StatusCode, String)> {
         Ok(Err(error)) => Err((error.status(), error.body_text())),
         Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time".into())),
     }
+}
+
+/// Why the status page may not change limiters as described.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlsError {
+    /// Whoever may look could change.
+    #[error("token: the one for changes is the one for looking, expected another")]
+    Token,
+    /// No limit could be set.
+    #[error("limits of {limiter:?}: minimum {min} is above maximum {max}")]
+    Limits {
+        /// The limiter.
+        limiter: String,
+        /// The lowest limit.
+        min: u32,
+        /// The highest limit.
+        max: u32,
+    },
+    /// Only the first could be changed.
+    #[error("limiter {limiter:?} is named twice")]
+    Duplicate {
+        /// The limiter.
+        limiter: String,
+    },
 }

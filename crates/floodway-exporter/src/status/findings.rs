@@ -36,7 +36,7 @@ const SERIOUS: f64 = 0.1;
 /// As the dashboards have it: near 1, waits decide the latency.
 const SATURATED: f64 = 0.9;
 
-/// A quarter of a second is the longest wait of a default queue.
+/// Seconds; as the alert about long waits has it.
 const LONG_WAIT: f64 = 0.25;
 
 /// Of a queue, so that the next burst is refused.
@@ -45,6 +45,9 @@ const NEARLY_FULL: f64 = 0.8;
 /// Seconds: a query that takes longer holds its connection for whole minutes soon.
 const LONG_HOLD: f64 = 10.0;
 
+/// Seconds without an end after which work is said to hang: all that rates look back on.
+const HANGS_AFTER: f64 = 9.0;
+
 /// Of the time of batches: more than half goes into what batching is to save.
 const MOSTLY_OVERHEAD: f64 = 0.5;
 
@@ -52,7 +55,7 @@ const MOSTLY_OVERHEAD: f64 = 0.5;
 pub(super) fn findings(rows: &Rows) -> Vec<Finding> {
     let mut all = Vec::new();
     for row in &rows.limiters {
-        let said = limiter(row).into_iter();
+        let said = limiter(row, rows.seconds).into_iter();
         all.extend(said.map(|(severity, text)| finding("limiter", &row.name, severity, text)));
     }
     for row in &rows.pools {
@@ -75,16 +78,18 @@ fn finding(kind: &'static str, name: &str, severity: Severity, text: String) -> 
     Finding { kind, name: name.to_owned(), severity, text }
 }
 
-fn limiter(row: &LimiterRow) -> Vec<(Severity, String)> {
+fn limiter(row: &LimiterRow, seconds: f64) -> Vec<(Severity, String)> {
     let mut said = Vec::new();
     let full = row.in_flight.zip(row.limit).is_some_and(|(used, limit)| used >= limit);
     let waiting = row.queued.is_some_and(|queued| queued > 0.0);
-    if full && waiting && total_rate(&row.completions) == 0.0 {
+    let hangs = seconds > HANGS_AFTER && total_rate(&row.completions) == 0.0;
+    if full && waiting && hangs {
         said.push((
             Critical,
-            "no permit came back for 10 s while callers wait: the work behind it hangs, or waits \
-             for a permit of its own"
-                .to_owned(),
+            format!(
+                "no permit came back for {seconds:.0} s while callers wait: the work behind it \
+                 hangs, or waits for a permit of its own"
+            ),
         ));
     }
     let refused = row.rejected_per_second;
@@ -92,8 +97,10 @@ fn limiter(row: &LimiterRow) -> Vec<(Severity, String)> {
         let share = percent(refused / (row.admitted_per_second + refused));
         let reason = most(&row.rejections);
         said.push((severity, format!("refuses {share} of requests, mostly {reason}")));
-    } else if row.saturated > SATURATED && row.wait_p99.is_some_and(|wait| wait > LONG_WAIT) {
-        let share = percent(row.saturated);
+    } else if let Some(share) = row.saturated.filter(|share| *share > SATURATED)
+        && row.wait_p99.is_some_and(|wait| wait > LONG_WAIT)
+    {
+        let share = percent(share);
         said.push((
             Warning,
             format!(
@@ -170,8 +177,10 @@ fn batcher(row: &BatcherRow) -> Vec<(Severity, String)> {
         let advice = if small.is_some_and(|(mean, target)| mean < target / 2.0) {
             "and batches are smaller than they may be: fewer at a time, by max_in_flight, would fill \
              them"
-        } else {
+        } else if row.bound == Some("max") {
             "and batches are as large as they may be: a higher max_size would pay"
+        } else {
+            "see what bounds their size"
         };
         said.push((Info, format!("{share} of the time of batches is their fixed cost, {advice}")));
     }
@@ -204,4 +213,118 @@ fn most(labelled: &[super::change::Labelled]) -> &'static str {
 
 fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::change::Labelled;
+
+    fn labelled(label: &'static str, per_second: f64) -> Vec<Labelled> {
+        vec![Labelled { label, per_second, total: 100.0 }]
+    }
+
+    #[track_caller]
+    fn check(said: &[(Severity, String)], severity: Severity, text: &str) {
+        let found = said.iter().any(|(known, said)| *known == severity && said.contains(text));
+        assert!(found, "{severity:?} {text:?} is not in {said:?}");
+    }
+
+    #[test]
+    fn a_limiter_says_that_it_hangs_once_it_was_looked_at_for_long_enough() {
+        let row = LimiterRow {
+            in_flight: Some(3.0),
+            limit: Some(3.0),
+            queued: Some(1.0),
+            ..LimiterRow::default()
+        };
+        assert_eq!(limiter(&row, 2.0), []);
+        check(&limiter(&row, 10.0), Critical, "no permit came back for 10 s");
+        let works = LimiterRow { completions: labelled("success", 1.0), ..row };
+        assert_eq!(limiter(&works, 10.0), []);
+    }
+
+    #[test]
+    fn a_limiter_says_whom_it_refuses_and_what_it_would() {
+        let refusing = |rejected_per_second| LimiterRow {
+            rejected_per_second,
+            admitted_per_second: 100.0,
+            rejections: labelled("queue_full", rejected_per_second),
+            ..LimiterRow::default()
+        };
+        assert_eq!(limiter(&refusing(0.5), 10.0), []);
+        check(&limiter(&refusing(5.0), 10.0), Warning, "5 % of requests, mostly queue_full");
+        check(&limiter(&refusing(300.0), 10.0), Critical, "75 % of requests");
+        let long =
+            LimiterRow { saturated: Some(0.95), wait_p99: Some(0.5), ..LimiterRow::default() };
+        check(&limiter(&long, 10.0), Warning, "95 % of the time");
+        let shadow = LimiterRow {
+            mode: Some("shadow"),
+            would_reject_per_second: 3.0,
+            ..LimiterRow::default()
+        };
+        check(&limiter(&shadow, 10.0), Info, "would refuse 3.0 requests/s");
+        let off = LimiterRow { mode: Some("off"), ..LimiterRow::default() };
+        check(&limiter(&off, 10.0), Info, "nothing is limited");
+    }
+
+    #[test]
+    fn a_pool_says_what_keeps_connections_from_callers() {
+        let said = pool(&PoolRow {
+            max: Some(8.0),
+            foreign: Some(5.0),
+            connect_failures_per_second: 2.0,
+            timeouts_per_second: 1.0,
+            oldest_hold: Some(30.0),
+            rejections: labelled("foreign", 4.0),
+            ..PoolRow::default()
+        });
+        check(&said, Critical, "cannot open connections, 2.0 failures/s");
+        check(&said, Critical, "times out 1.0 times/s");
+        check(&said, Warning, "refuses 4.0 callers/s, mostly foreign");
+        check(&said, Warning, "others use 5 of its connections");
+        check(&said, Warning, "out for 30 s");
+        assert_eq!(pool(&PoolRow { max: Some(8.0), ..PoolRow::default() }), []);
+    }
+
+    #[test]
+    fn a_batcher_says_what_costs_and_what_helps() {
+        let row = BatcherRow {
+            overhead_share: Some(0.8),
+            mean_batch_items: Some(2.0),
+            target_items: Some(64.0),
+            queued_items: Some(90.0),
+            queue_capacity: Some(100.0),
+            items: labelled("batch_error", 10.0),
+            bound: Some("max"),
+            ..BatcherRow::default()
+        };
+        let said = batcher(&row);
+        check(&said, Critical, "100 % of the items have no result");
+        check(&said, Warning, "90 % full");
+        check(&said, Info, "by max_in_flight");
+        let full = BatcherRow { mean_batch_items: Some(64.0), ..row };
+        check(&batcher(&full), Info, "a higher max_size would pay");
+        let weighed = BatcherRow { bound: Some("weight"), ..full };
+        check(&batcher(&weighed), Info, "see what bounds their size");
+    }
+
+    #[test]
+    fn a_fan_out_says_how_many_items_fail() {
+        let row = FanOutRow { items: labelled("timed_out", 10.0), ..FanOutRow::default() };
+        check(&fan_out(&row), Critical, "100 % of the items fail");
+        let stopped = FanOutRow { items: labelled("not_started", 10.0), ..FanOutRow::default() };
+        assert_eq!(fan_out(&stopped), []);
+    }
+
+    #[test]
+    fn the_worst_comes_first() {
+        let rows = Rows {
+            limiters: vec![LimiterRow { mode: Some("off"), ..LimiterRow::default() }],
+            pools: vec![PoolRow { timeouts_per_second: 1.0, ..PoolRow::default() }],
+            ..Rows::default()
+        };
+        let severities: Vec<_> = findings(&rows).iter().map(|one| one.severity).collect();
+        assert_eq!(severities, [Critical, Info]);
+    }
 }

@@ -23,6 +23,7 @@ use super::{
     data::Rows,
     findings::{Finding, findings},
 };
+use crate::unix_time::{self, millis};
 
 /// Between two samples: quick enough for somebody who watches, and a snapshot of ten components
 /// takes less than a millisecond of it.
@@ -73,7 +74,7 @@ impl History {
     pub(crate) fn new(registry: &Registry) -> Self {
         Self {
             registry: registry.clone(),
-            started: wall_clock(),
+            started: unix_time::now(),
             sampling: AtomicBool::new(false),
             turn: Mutex::default(),
             state: Mutex::default(),
@@ -100,15 +101,23 @@ impl History {
         });
     }
 
-    /// Takes one sample now, unless somebody has just done so: whoever asks first and the task that
-    /// this starts.
+    /// Takes one sample, unless somebody has just done so: whoever asks first and the task that this
+    /// starts.
     fn sample(&self) {
+        self.sample_unless(|when| when.elapsed() < TICK / 2);
+    }
+
+    /// Takes one sample now, because something has been changed.
+    pub(super) fn sample_now(&self) {
+        self.sample_unless(|_| false);
+    }
+
+    fn sample_unless(&self, is_there: impl Fn(&Instant) -> bool) {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let just_now = |(when, _): &(Instant, Snapshot)| when.elapsed() < TICK / 2;
-        if self.state().recent.back().is_some_and(just_now) {
+        if self.state().recent.back().is_some_and(|(when, _)| is_there(when)) {
             return;
         }
-        let (snapshot, now, time) = (self.registry.snapshot(), Instant::now(), wall_clock());
+        let (snapshot, now, time) = (self.registry.snapshot(), Instant::now(), unix_time::now());
         self.state().add(snapshot, now, millis(time));
     }
 
@@ -123,15 +132,13 @@ impl History {
         let first = since.clamp(state.first, state.next());
         let page = Page {
             version: env!("CARGO_PKG_VERSION"),
-            now_ms: millis(wall_clock()),
+            now_ms: millis(unix_time::now()),
             started_ms: millis(self.started),
             tick_seconds: TICK.as_secs(),
             window_seconds: TICK.as_secs() * WINDOW as u64,
             control: controls.is_some(),
             findings: findings(&state.rows),
-            rows: state
-                .rows
-                .marked(|limiter| controls.is_some_and(|controls| controls.allow(limiter))),
+            rows: state.rows.marked(|limiter| controls?.range(limiter)),
             omitted: state.omitted,
             history: state.since(first),
         };
@@ -181,14 +188,20 @@ impl State {
     fn since(&self, first: u64) -> Past<'_> {
         let skip = usize::try_from(first - self.first).unwrap_or(usize::MAX);
         let ticks = || self.ticks.iter().skip(skip);
-        let keys: BTreeSet<&Key> = ticks().flat_map(|tick| tick.values.keys()).collect();
-        let series = keys.into_iter().map(|key| {
+        // The newest first, so that who is charted now is among those that there is room for.
+        let mut keys = BTreeSet::new();
+        for key in ticks().rev().flat_map(|tick| tick.values.keys()) {
+            if keys.len() < MAX_CHARTED || keys.contains(key) {
+                keys.insert(key);
+            }
+        }
+        let series = keys.into_iter().map(|key: &Key| {
             let column = |at: usize| {
                 let value = |tick: &Tick| tick.values.get(key)?.get(at).copied();
                 ticks().map(|tick| value(tick).filter(|value| !value.is_nan())).collect()
             };
-            let names = charted::names(key.0).iter().zip(0..);
-            let values = names.map(|(name, at)| (*name, column(at))).collect();
+            let names = charted::names(key.0).into_iter().zip(0..);
+            let values = names.map(|(name, at)| (name, column(at))).collect();
             Series { kind: key.0, name: &key.1, values }
         });
         Past {
@@ -243,15 +256,84 @@ struct Series<'a> {
     values: BTreeMap<&'static str, Vec<Option<f32>>>,
 }
 
-fn millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "shown to people as the time of day; nothing is measured with it"
-)]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
+    use floodway_metrics::{Collector, ComponentKind, Source, catalogue::limiter};
+
+    use super::*;
+
+    struct Limiter;
+
+    impl Source for Limiter {
+        fn collect(&self, out: &mut Collector) {
+            out.number(&limiter::LIMIT, 3.0);
+        }
+    }
+
+    fn registered(registry: &Registry, name: &str) -> Arc<dyn Source> {
+        let source: Arc<dyn Source> = Arc::new(Limiter);
+        registry.register(ComponentKind::Limiter, name, &source).unwrap();
+        source
+    }
+
+    /// So many samples, two seconds after one another.
+    fn sample(state: &mut State, registry: &Registry, begun: Instant, ticks: std::ops::Range<u32>) {
+        for tick in ticks {
+            state.add(registry.snapshot(), begun + TICK * tick, u64::from(tick));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_quarter_of_an_hour_is_kept_whoever_was_there() {
+        let (registry, begun) = (Registry::new(), Instant::now());
+        let mut state = State::default();
+        let early = registered(&registry, "early");
+        sample(&mut state, &registry, begun, 0..300);
+        drop(early);
+        let _late = registered(&registry, "late");
+        sample(&mut state, &registry, begun, 300..500);
+        assert_eq!((state.first, state.next()), (50, 500));
+        let past = state.since(50);
+        assert_eq!((past.times_ms.len(), past.times_ms[0]), (KEPT, 50));
+        let limits = |name: &str| {
+            let series = past.series.iter().find(|series| series.name == name).unwrap();
+            &series.values["limit"]
+        };
+        let known = |values: &[Option<f32>]| values.iter().filter(|value| value.is_some()).count();
+        assert_eq!((limits("early").len(), known(limits("early"))), (KEPT, 250));
+        assert_eq!((limits("late").len(), known(limits("late"))), (KEPT, 200));
+        sample(&mut state, &registry, begun, 500..750);
+        assert!(state.since(300).series.iter().all(|series| series.name == "late"));
+    }
+
+    #[tokio::test]
+    async fn components_that_come_and_go_take_no_more_room() {
+        let (registry, begun) = (Registry::new(), Instant::now());
+        let mut state = State::default();
+        for tick in 0..100 {
+            let _passing = registered(&registry, &format!("l{tick}"));
+            sample(&mut state, &registry, begun, tick..tick + 1);
+        }
+        let past = state.since(0);
+        assert_eq!(past.series.len(), MAX_CHARTED);
+        assert!(past.series.iter().any(|series| series.name == "l99"));
+        assert!(past.series.iter().all(|series| series.name != "l0"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn samples_are_taken_as_long_as_somebody_has_the_history() {
+        let history = Arc::new(History::new(&Registry::new()));
+        history.start(&Handle::current());
+        history.start(&Handle::current());
+        while history.state().next() < 4 {
+            tokio::time::sleep(TICK).await;
+        }
+        let kept: Weak<History> = Arc::downgrade(&history);
+        drop(history);
+        while kept.strong_count() > 0 {
+            tokio::time::sleep(TICK).await;
+        }
+    }
 }

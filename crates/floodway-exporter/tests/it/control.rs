@@ -14,15 +14,16 @@ async fn a_limit_and_a_mode_can_be_changed_by_those_with_the_token() {
     let orders = limiter(&registry, "orders").bounds(1..=9).build().unwrap();
     let other = limiter(&registry, "other").build().unwrap();
     let controls = Controls::new(Token::new(SECRET).unwrap()).limiter(orders.handle());
-    let exporter = Exporter::new(&registry).with_controls(controls);
+    let exporter = Exporter::new(&registry).with_controls(controls).unwrap();
     let server = exporter.serve(LOCAL).await.unwrap();
     let addr = server.local_addr();
     let path = "/floodway/control";
 
     let data = json(&get(addr, "/floodway/data", "").await);
     assert_eq!(data["control"], true);
-    assert_eq!(data["limiters"][0]["adjustable"], true, "{data}");
-    assert_eq!(data["limiters"][1]["adjustable"], false, "{data}");
+    let range = serde_json::json!({ "min": 1, "max": 9 });
+    assert_eq!(data["limiters"][0]["adjustable"], range, "{data}");
+    assert_eq!(data["limiters"][1]["adjustable"], serde_json::Value::Null, "{data}");
 
     let answer = post(addr, path, AUTHORIZED, r#"{"limiter":"orders","limit":7}"#).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
@@ -90,7 +91,8 @@ async fn the_application_says_how_far() {
     let orders = limiter(&registry, "orders").build().unwrap();
     let controls = Controls::new(Token::new(SECRET).unwrap());
     let controls = controls.limiter_within(orders.handle(), 2..=6);
-    let server = Exporter::new(&registry).with_controls(controls).serve(LOCAL).await.unwrap();
+    let exporter = Exporter::new(&registry).with_controls(controls).unwrap();
+    let server = exporter.serve(LOCAL).await.unwrap();
     let set = async |limit: u32| {
         let body = format!(r#"{{"limiter":"orders","limit":{limit}}}"#);
         post(server.local_addr(), "/floodway/control", AUTHORIZED, &body).await
@@ -99,6 +101,33 @@ async fn the_application_says_how_far() {
         let error = json(&set(refused).await)["error"].as_str().unwrap().to_owned();
         assert_eq!(error, format!("limit: {refused} is out of bounds, expected 2 to 6 here"));
     }
+    let before = json(&get(server.local_addr(), "/floodway/data", "").await);
+    assert_eq!(before["limiters"][0]["limit"], 3.0);
     assert!(set(6).await.starts_with("HTTP/1.1 200 "));
     assert_eq!(orders.limit(), 6);
+    // Who looks next sees it.
+    let after = json(&get(server.local_addr(), "/floodway/data", "").await);
+    assert_eq!(after["limiters"][0]["limit"], 6.0);
+    let range = serde_json::json!({ "min": 2, "max": 6 });
+    assert_eq!(after["limiters"][0]["adjustable"], range);
+}
+
+#[test]
+fn controls_that_cannot_work_are_refused() {
+    let registry = Registry::new();
+    let orders = limiter(&registry, "orders").build().unwrap();
+    let token = || Token::new(SECRET).unwrap();
+    let refused = |exporter: Exporter, controls: Controls| {
+        exporter.with_controls(controls).unwrap_err().to_string()
+    };
+    let exporter = || Exporter::new(&registry);
+    assert_eq!(
+        refused(exporter().with_token(token()), Controls::new(token())),
+        "token: the one for changes is the one for looking, expected another"
+    );
+    let twice = Controls::new(token()).limiter(orders.handle()).limiter(orders.handle());
+    assert_eq!(refused(exporter(), twice), "limiter \"orders\" is named twice");
+    let none = std::ops::RangeInclusive::new(9, 3);
+    let none = Controls::new(token()).limiter_within(orders.handle(), none);
+    assert_eq!(refused(exporter(), none), "limits of \"orders\": minimum 9 is above maximum 3");
 }

@@ -35,8 +35,9 @@ async fn the_facades_metrics_are_on_the_same_page() {
     let other = Registry::new();
     let early = limiter(&other, "published").build().unwrap();
     drop(early.try_acquire().unwrap());
-    Publisher::new(&other).publish();
-    Publisher::new(&other).publish();
+    let publisher = Publisher::new(&other);
+    publisher.publish();
+    publisher.publish();
     let page = exporter.render();
     for line in [
         "# TYPE floodway_limiter_acquired_total counter\n",
@@ -48,6 +49,24 @@ async fn the_facades_metrics_are_on_the_same_page() {
     ] {
         assert!(page.contains(line), "{line}{page}");
     }
+    // Built again, it goes on; gone, nothing of it is there.
+    drop(early);
+    let again = limiter(&other, "published").build().unwrap();
+    drop((again.try_acquire().unwrap(), again.try_acquire().unwrap()));
+    publisher.publish();
+    let acquired = |page: &str| {
+        let name = "floodway_limiter_acquired_total{limiter=\"published\",path=\"immediate\"} ";
+        page.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned()
+    };
+    assert_eq!(acquired(&exporter.render()), "3");
+    drop(again);
+    publisher.publish();
+    let page = exporter.render();
+    assert!(page.contains("floodway_limiter_limit{limiter=\"published\"} 0\n"), "{page}");
+    assert_eq!(acquired(&page), "3");
+    let never = publisher.start(std::time::Duration::ZERO).unwrap_err();
+    assert_eq!(never.to_string(), "period: 0 s is out of range, expected more");
+
     let again = Exporter::new(&registry).with_facade();
     assert!(matches!(again, Err(FacadeError::Installed)));
 }
@@ -55,5 +74,5 @@ async fn the_facades_metrics_are_on_the_same_page() {
 #[test]
 fn the_facade_needs_a_runtime() {
     let error = Exporter::new(&Registry::new()).with_facade().unwrap_err();
-    assert_eq!(error.to_string(), "with_facade must be called inside a tokio runtime");
+    assert_eq!(error.to_string(), "the metrics facade must be joined inside a tokio runtime");
 }

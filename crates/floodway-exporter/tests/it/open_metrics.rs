@@ -1,22 +1,9 @@
-//! `OpenMetrics`, and exemplars on it. One test needs the source of traces of the process, which
-//! stays; so no other test of this binary may say that there are no exemplars.
+//! `OpenMetrics` for who asks for it.
 
-use std::cell::Cell;
-
-use floodway::Outcome;
-use floodway_exporter::{Exporter, Format};
-use floodway_metrics::{Registry, TraceContext, set_trace_source};
+use floodway_exporter::Exporter;
+use floodway_metrics::Registry;
 
 use crate::support::{LOCAL, get, limiter};
-
-thread_local! {
-    /// What a tracing system would say.
-    static TRACE: Cell<Option<TraceContext>> = const { Cell::new(None) };
-}
-
-fn trace() -> Option<TraceContext> {
-    TRACE.get()
-}
 
 #[tokio::test]
 async fn who_accepts_it_gets_it() {
@@ -36,47 +23,4 @@ async fn who_accepts_it_gets_it() {
     assert!(page.ends_with("\n# EOF\n"), "{page}");
     let page = get(server.local_addr(), "/metrics", "Accept: text/plain\r\n").await;
     assert!(page.contains("\n# TYPE floodway_limiter_acquired_total counter\n"), "{page}");
-}
-
-#[test]
-fn buckets_have_the_trace_of_one_of_their_observations() {
-    assert!(set_trace_source(trace));
-    let registry = Registry::new();
-    let orders = limiter(&registry, "orders").build().unwrap();
-    let exporter = Exporter::new(&registry);
-    let run = |trace_id: Option<u128>| {
-        TRACE.set(trace_id.map(|trace_id| TraceContext { trace_id, span_id: 0xb }));
-        orders.try_acquire().unwrap().complete(Outcome::Success);
-    };
-    let held = || {
-        let page = exporter.render_as(Format::OpenMetrics);
-        let exemplars: Vec<String> = page
-            .lines()
-            .filter(|line| line.starts_with("floodway_limiter_hold_duration_seconds_bucket"))
-            .filter_map(|line| Some(line.split_once(" # ")?.1.to_owned()))
-            .collect();
-        exemplars
-    };
-    run(None);
-    assert_eq!(held(), [""; 0]);
-
-    run(Some(0xa));
-    run(Some(0xc));
-    let exemplars = held();
-    let [exemplar] = exemplars.as_slice() else {
-        panic!("one bucket was hit: {exemplars:?}");
-    };
-    let ids = "{trace_id=\"0000000000000000000000000000000a\",span_id=\"000000000000000b\"} ";
-    let rest = exemplar.strip_prefix(ids).unwrap_or_else(|| panic!("{exemplar}"));
-    let (value, time) = rest.split_once(' ').unwrap();
-    assert!(value.parse::<f64>().unwrap() < 1.0, "{value}");
-    assert!(time.parse::<f64>().unwrap() > 1.7e9, "{time}");
-
-    // Not sampled: the last one stays. Sampled: it is replaced once somebody has seen it.
-    run(None);
-    assert_eq!(held(), exemplars);
-    run(Some(0xd));
-    assert!(held()[0].contains("0000000d\""), "{:?}", held());
-    let text = exporter.render();
-    assert!(!text.contains(" # {"), "the text format has no exemplars");
 }

@@ -200,6 +200,12 @@ fn bad_descriptions_name_the_field_and_the_value() {
         Otlp::builder("a").endpoint("https://127.0.0.1:1"),
         "endpoint: \"https://127.0.0.1:1\" is not of the form http://host:port",
     );
+    for more in ["http://user:password@127.0.0.1:1", "http://127.0.0.1:1/?a=b"] {
+        check(
+            Otlp::builder("a").endpoint(more),
+            "endpoint: expected no user, password, query or fragment; use header for a secret",
+        );
+    }
     check(
         Otlp::builder("a").header("a b", "c"),
         "header: \"a b\" or its value is not possible in HTTP",

@@ -163,3 +163,21 @@ async fn the_bare_address_leads_to_the_status_page() {
     let answer = get(server.local_addr(), "/", "").await;
     assert!(answer.contains("location: floodway\r\n"), "{answer}");
 }
+
+/// Real time, because the sockets are real.
+#[tokio::test]
+async fn slow_clients_do_not_hold_up_the_end() {
+    let server = Exporter::new(&Registry::new()).serve(LOCAL).await.unwrap();
+    let addr = server.local_addr();
+    let mut slow = Vec::new();
+    for _ in 0..70 {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nX-Slow: ").await.unwrap();
+        slow.push(stream);
+    }
+    // Until all places are taken.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let stopped = tokio::time::timeout(Duration::from_secs(3), server.shutdown()).await;
+    assert!(stopped.is_ok());
+    assert!(TcpStream::connect(addr).await.is_err());
+}

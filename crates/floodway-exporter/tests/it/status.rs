@@ -55,8 +55,7 @@ async fn a_limiter_is_shown_as_it_is_and_as_it_was() {
     let findings = now["findings"].as_array().unwrap();
     assert!(findings.iter().all(|finding| finding["severity"] == "critical"), "{findings:?}");
     let texts: Vec<_> = findings.iter().map(|finding| finding["text"].as_str().unwrap()).collect();
-    assert!(texts[0].starts_with("no permit came back"), "{texts:?}");
-    assert_eq!(texts[1], "refuses 87 % of requests, mostly queue_full");
+    assert_eq!(texts, ["refuses 87 % of requests, mostly queue_full"]);
     let history = &now["history"];
     assert_eq!(history["first"], next);
     let ticks = history["times_ms"].as_array().unwrap().len();
@@ -70,7 +69,7 @@ async fn a_limiter_is_shown_as_it_is_and_as_it_was() {
 }
 
 #[tokio::test]
-async fn every_kind_of_component_has_its_row() {
+async fn components_have_their_rows() {
     let registry = Registry::new();
     let _limiter = limiter(&registry, "orders").build().unwrap();
     let batcher = Batcher::builder("inserts")

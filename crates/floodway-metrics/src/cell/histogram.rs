@@ -1,7 +1,7 @@
 //! A fixed-bucket histogram that records with two atomic additions.
 
 use std::sync::{
-    OnceLock,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -18,7 +18,7 @@ pub struct Histogram {
     buckets: &'static Buckets,
     shards: Sharded<Cells>,
     /// Empty until something is recorded while there is a source of traces.
-    exemplars: OnceLock<Exemplars>,
+    exemplars: OnceLock<Arc<Exemplars>>,
 }
 
 #[derive(Debug, Default)]
@@ -67,10 +67,10 @@ impl Histogram {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn exemplify(&self, bucket: usize, value: u64, source: TraceSource) {
-        let exemplars =
-            self.exemplars.get_or_init(|| Exemplars::new(self.buckets.bounds.len() + 1));
+        let buckets = self.buckets.bounds.len() + 1;
+        let exemplars = self.exemplars.get_or_init(|| Arc::new(Exemplars::new(buckets)));
         exemplars.offer(bucket, source, || value as f64 / self.buckets.per_unit);
     }
 
@@ -120,7 +120,7 @@ impl Histogram {
             buckets: self.buckets,
             cumulative,
             sum: sum as f64 / self.buckets.per_unit,
-            exemplars: self.exemplars.get().map(Exemplars::read).unwrap_or_default(),
+            exemplars: self.exemplars.get().cloned().into_iter().collect(),
         }
     }
 }

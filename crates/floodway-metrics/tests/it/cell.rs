@@ -148,15 +148,11 @@ proptest! {
 }
 
 #[test]
-fn bounds_that_are_none_are_refused() {
+fn bounds_come_too_late_once_a_histogram_has_some() {
     let check = |millis: &[u64], message: &str| {
         let bounds: Vec<_> = millis.iter().copied().map(Duration::from_millis).collect();
         assert_eq!(Buckets::set_durations(&bounds).unwrap_err().to_string(), message);
     };
-    check(&[], "bounds: 0 of them are out of range, expected 1 to 16");
-    check(&[1; 17], "bounds: 17 of them are out of range, expected 1 to 16");
-    check(&[0, 1], "bounds: 0ns at 0 is not above the one before, or out of range");
-    check(&[1, 2, 2], "bounds: 2ms at 2 is not above the one before, or out of range");
     let _first = Histogram::new(Buckets::DURATIONS);
     check(
         &[1, 2],

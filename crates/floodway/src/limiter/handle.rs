@@ -135,6 +135,10 @@ impl Adjustable for LimiterHandle {
         self.limit()
     }
 
+    fn bounds(&self) -> RangeInclusive<u32> {
+        self.bounds()
+    }
+
     fn set_limit(&self, limit: u32) -> Result<(), Box<dyn Error + Send + Sync>> {
         Ok(self.set_limit(limit)?)
     }
