@@ -2,7 +2,7 @@
 
 /**
  * Later series are drawn above earlier ones, so a bound stays visible where it is reached. Series
- * differ by a dash or a filled area as well as by colour.
+ * differ by a dash or a filled area as well as by colour. A chart is `logarithmic` where its series may lie orders of magnitude apart.
  */
 const bound = (field, label) => ({ field, label, tone: "grey", dash: [5, 4], stepped: true });
 const line = (field, label, tone = "blue") => ({ field, label, tone, filled: tone === "blue" });
@@ -29,7 +29,7 @@ export const KINDS = [
   {
     kind: "batcher", list: "batchers", title: "Batchers", word: "batcher",
     charts: [
-      { title: "Batch size against target", format: "count", series: [line("mean_batch_items", "mean size"), bound("target_items", "target")] },
+      { title: "Batch size against target", format: "count", logarithmic: true, series: [line("mean_batch_items", "mean size"), bound("target_items", "target")] },
       { title: "Items", format: "rate", series: [line("items", "items")] },
       { title: "Overhead share of the time", format: "share", series: [line("overhead_share", "overhead")] },
     ],
