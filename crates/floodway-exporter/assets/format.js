@@ -17,6 +17,8 @@ const FORMATS = {
   rate: (value) => `${scaled(value)}/s`,
   share: (value) => `${(value * 100).toFixed(value !== 0 && value < 0.0995 ? 1 : 0)} %`,
   seconds,
+  range: ([from, to]) => `${WHOLE.format(from)} and ${WHOLE.format(to)}`,
+  keys: (value) => (value === 0 ? "no keys yet" : `sums over ${WHOLE.format(value)} ${value === 1 ? "key" : "keys"}`),
   mode: (value) => MODES[value] ?? value,
   bound: (value) => BOUNDS[value] ?? "",
 };
