@@ -15,7 +15,7 @@ export class Breakdown {
 
     this.table = element("table", "breakdown");
     const head = this.table.createTHead().insertRow();
-    for (const text of [title, "per second", "in all"]) head.append(heading("col", text));
+    for (const text of [title, "rate", "total"]) head.append(heading("col", text));
     this.body = this.table.createTBody();
 
     this.none = element("p", "none", none);

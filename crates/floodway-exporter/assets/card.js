@@ -35,6 +35,7 @@ export class Card {
 
     this.finding = this.find(".card-finding");
     this.fields = this.findAll("[data-field]");
+    this.optional = this.findAll("[data-optional]");
     this.meters = this.findAll("[data-meter]");
     this.breakdowns = this.findAll("[data-breakdown]").map((node) => new Breakdown(node));
     this.charts = spec.charts.map((chart) => new Chart(chart));
@@ -61,6 +62,7 @@ export class Card {
       write(node, format(value, node.dataset.format));
       if ("alarm" in node.dataset) node.dataset.alarm = value > 0;
     }
+    for (const node of this.optional) node.hidden = (row[node.dataset.optional] ?? null) === null;
     for (const node of this.meters) measure(node, row);
     for (const breakdown of this.breakdowns) breakdown.update(row[breakdown.field] ?? []);
     if (row.mode) this.node.dataset.mode = row.mode;
@@ -84,7 +86,6 @@ export class Card {
 
   show(near) {
     this.near = near;
-    this.node.classList.toggle("card-near", near);
     if (near) this.draw();
     else this.erase();
   }

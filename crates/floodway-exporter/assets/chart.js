@@ -44,11 +44,16 @@ export class Chart {
   /** Draws the columns, which may be missing, up to the moment `end`. */
   draw(times, columns, end) {
     this.end = end;
-    const data = [times, ...this.spec.series.map(({ field }) => columns?.[field] ?? times.map(() => null))];
+    const data = [times, ...this.spec.series.map(({ field }) => this.drawn(columns?.[field]) ?? times.map(() => null))];
     if (this.plot) this.plot.setData(data);
     else this.create(data);
     this.describe();
     this.label();
+  }
+
+  /** A logarithmic scale has no place for a zero. */
+  drawn(column) {
+    return this.spec.logarithmic ? column?.map((value) => (value > 0 ? value : null)) : column;
   }
 
   create(data) {
@@ -72,13 +77,16 @@ export class Chart {
 
   /** In words, for whoever does not see the chart. */
   describe() {
+    let empty = true;
     const parts = this.spec.series.map(({ label }, i) => {
       const column = this.plot.data[i + 1];
       const known = column.filter((value) => value !== null);
       if (!known.length) return `${label}: nothing observed`;
+      empty = false;
       const [now, low, high] = [column.at(-1), Math.min(...known), Math.max(...known)].map((value) => this.format(value));
       return `${label}: now ${now}, lowest ${low}, highest ${high}`;
     });
+    this.canvas.dataset.empty = empty;
     this.canvas.setAttribute("aria-label", `${this.spec.title}, last 15 minutes. ${parts.join("; ")}.`);
   }
 

@@ -20,11 +20,13 @@ export class Connection {
     /** "connecting", "live", "stale", or "token" while one is needed. */
     this.state = "connecting";
     this.answeredAt = null;
-    /** On the clock of the server: when its process began, and how long it had run then. */
+    /** On the clock of the server: when its exporter began, and how long it had watched then. */
     this.startedMs = null;
-    this.uptimeMs = null;
+    this.watchedMs = null;
     /** When the question was asked that is still open. */
     this.askedAt = null;
+    /** Somebody wanted to know more than the open question may tell, as after a change. */
+    this.askAgain = false;
     this.retryAt = 0;
     this.timer = null;
     this.failures = 0;
@@ -49,7 +51,11 @@ export class Connection {
   }
 
   async poll() {
-    if (this.askedAt !== null) return;
+    if (this.askedAt !== null) {
+      this.askAgain = true;
+      return;
+    }
+    this.askAgain = false;
     clearTimeout(this.timer);
     this.askedAt = performance.now();
     const token = dataToken.get();
@@ -65,6 +71,7 @@ export class Connection {
     } finally {
       this.askedAt = null;
       drawLiveness(this);
+      if (this.askAgain && this.state === "live") this.poll();
     }
   }
 
@@ -88,7 +95,7 @@ export class Connection {
     }
     this.history.merge(history);
     this.answeredAt = performance.now();
-    this.uptimeMs = now - started;
+    this.watchedMs = now - started;
     this.change("live");
     $("token-panel").hidden = true;
     this.schedule(document.hidden ? HIDDEN_POLL_MS : tick * 1000);

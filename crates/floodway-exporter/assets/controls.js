@@ -37,7 +37,15 @@ export class Controls {
 
   update(row, allowed) {
     this.row = row;
-    this.node.hidden = !(allowed && row.adjustable);
+    const { adjustable } = row;
+    this.node.hidden = !(allowed && adjustable);
+    if (!adjustable) return;
+    const { min, max } = adjustable;
+    const fixed = min >= max;
+    this.node.querySelector("[data-control=limit]").hidden = fixed;
+    write(this.node.querySelector("summary"), fixed ? "Change mode" : "Change limit or mode");
+    write(this.node.querySelector(".control-range"), `between ${format(min, "count")} and ${format(max, "count")}`);
+    Object.assign(this.node.querySelector("[name=limit]"), { min, max });
   }
 
   /** Asks whoever submitted the form for what is missing, and the server until it knows the token. */

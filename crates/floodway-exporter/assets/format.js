@@ -8,6 +8,7 @@ const WHOLE = new Intl.NumberFormat("en-US");
 const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const MINUTES = new Intl.DateTimeFormat(undefined, CLOCK);
 const SECONDS = new Intl.DateTimeFormat(undefined, { ...CLOCK, second: "2-digit" });
+const MOMENT = new Intl.DateTimeFormat(undefined, { ...CLOCK, month: "short", day: "numeric" });
 
 const FORMATS = {
   text: String,
@@ -16,6 +17,8 @@ const FORMATS = {
   rate: (value) => `${scaled(value)}/s`,
   share: (value) => `${(value * 100).toFixed(value !== 0 && value < 0.0995 ? 1 : 0)} %`,
   seconds,
+  range: ([from, to]) => `${WHOLE.format(from)} and ${WHOLE.format(to)}`,
+  keys: (value) => (value === 0 ? "no keys yet" : `sums over ${WHOLE.format(value)} ${value === 1 ? "key" : "keys"}`),
   mode: (value) => MODES[value] ?? value,
   bound: (value) => BOUNDS[value] ?? "",
 };
@@ -32,6 +35,7 @@ export function axisLabel(value, as) {
 /** A moment, in seconds since 1970, on the clock of whoever reads. */
 export const clockMinutes = (at) => MINUTES.format(at * 1000);
 export const clockSeconds = (at) => SECONDS.format(at * 1000);
+export const moment = (at) => MOMENT.format(at * 1000);
 
 /** A long time, in its two largest units. */
 export function span(value) {

@@ -2,7 +2,8 @@
 
 /**
  * Later series are drawn above earlier ones, so a bound stays visible where it is reached. Series
- * differ by a dash or a filled area as well as by colour.
+ * differ by a dash or a filled area as well as by colour. A chart is `logarithmic` where its series
+ * may lie orders of magnitude apart.
  */
 const bound = (field, label) => ({ field, label, tone: "grey", dash: [5, 4], stepped: true });
 const line = (field, label, tone = "blue") => ({ field, label, tone, filled: tone === "blue" });
@@ -11,7 +12,7 @@ const other = (field, label, tone) => ({ field, label, tone, dash: [6, 3] });
 /** `list` names the rows in the server's answer; `derive` adds to a row what follows from it. */
 export const KINDS = [
   {
-    kind: "limiter", list: "limiters", title: "Limiters", word: "limiter",
+    kind: "limiter", list: "limiters", title: "Limiters", word: "limiter", derive: withLimitRange,
     charts: [
       { title: "In flight against limit", format: "count", series: [line("in_flight", "in flight"), bound("limit", "limit")] },
       { title: "Admitted and rejected", format: "rate", series: [line("admitted", "admitted"), line("rejected", "rejected", "red")] },
@@ -29,13 +30,13 @@ export const KINDS = [
   {
     kind: "batcher", list: "batchers", title: "Batchers", word: "batcher",
     charts: [
-      { title: "Batch size against target", format: "count", series: [line("mean_batch_items", "mean size"), bound("target_items", "target")] },
+      { title: "Batch size against target", format: "count", logarithmic: true, series: [line("mean_batch_items", "mean size"), bound("target_items", "target")] },
       { title: "Items", format: "rate", series: [line("items", "items")] },
       { title: "Overhead share of the time", format: "share", series: [line("overhead_share", "overhead")] },
     ],
   },
   {
-    kind: "fan_out", list: "fan_outs", title: "Fan-outs", word: "fan-out",
+    kind: "fan_out", list: "fan_outs", title: "Fan-outs", word: "fan-out", derive: withSums,
     charts: [
       { title: "Items", format: "rate", series: [line("items", "ended"), line("failed_items", "failed", "red")] },
       { title: "Items in flight", format: "count", series: [line("in_flight_items", "in flight")] },
@@ -51,6 +52,19 @@ export function kindWord(kind) {
 /** Identifies a component, and its card in the document. */
 export function keyOf(kind, name) {
   return `${kind}:${encodeURIComponent(name)}`;
+}
+
+/** Between what the limit moves by itself, if it moves. */
+function withLimitRange(row) {
+  const { limit_min: min, limit_max: max } = row;
+  return { ...row, limit_range: min !== null && max !== null && min < max ? [min, max] : null };
+}
+
+/** Of whatever outcome, how many calls and items end, and how many items a call has. */
+function withSums(row) {
+  const sum = (counts) => counts.reduce((all, { per_second: rate }) => all + (rate ?? 0), 0);
+  const [calls, items] = [sum(row.calls), sum(row.items)];
+  return { ...row, calls_per_second: calls, items_per_second: items, items_per_call: calls > 0 ? items / calls : null };
 }
 
 /** Of the connections used, those that this service holds. */

@@ -1,13 +1,13 @@
 // What the page says of its connection: whether its numbers are alive, and how old they are.
 
 import { $, write } from "./dom.js";
-import { span } from "./format.js";
+import { moment, span } from "./format.js";
 
 /** An answer that is as long in coming is as bad as none. */
 const HANGING_MS = 4000;
 
 /** To be called every second, as the ages grow. */
-export function drawLiveness({ state, askedAt, answeredAt, retryAt, problem, uptimeMs }) {
+export function drawLiveness({ state, askedAt, answeredAt, retryAt, problem, startedMs, watchedMs }) {
   const now = performance.now();
   const hanging = askedAt !== null && now - askedAt > HANGING_MS;
   const stale = state === "stale" || (state === "live" && hanging);
@@ -29,6 +29,8 @@ export function drawLiveness({ state, askedAt, answeredAt, retryAt, problem, upt
     const numbers = age === null ? "There are no numbers yet." : `The numbers below are the last ones, ${age} old.`;
     write($("stale-text"), `No numbers from the server: ${hanging ? "it does not answer" : problem}. ${numbers} ${next}`);
   } else if (answeredAt !== null) {
-    write($("uptime"), `up ${span((uptimeMs + now - answeredAt) / 1000)}`);
+    // The exporter may have been started long after the process.
+    write($("watching"), `watching for ${span((watchedMs + now - answeredAt) / 1000)}`);
+    $("watching").title = `since ${moment(startedMs / 1000)}`;
   }
 }

@@ -33,7 +33,10 @@ export class Page {
     this.drawCharts();
 
     const foot = [`Rates and quantiles are over the last ${answer.window_seconds} s, charts over the last 15 minutes with a point every ${answer.tick_seconds} s. Times are local.`];
-    if (answer.omitted > 0) foot.push(`${answer.omitted} components have no charts: the history of the first 64 is kept.`);
+    if (answer.omitted > 0) {
+      const count = `${answer.omitted} ${answer.omitted === 1 ? "component has" : "components have"} no charts`;
+      foot.push(`${count}: history is kept of 64 at most, of those in trouble and the newest first.`);
+    }
     write($("foot"), foot.join(" "));
   }
 

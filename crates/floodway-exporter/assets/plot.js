@@ -6,6 +6,9 @@ const TONES = ["blue", "red", "purple", "grey", "axis", "grid"];
 /** Of whole things there is no half, so the axis of a count has no steps in between. */
 const COUNT_STEPS = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6];
 
+/** In ticks. */
+const SHORT_RUN = 6;
+
 let palette = null;
 
 /** To be called when the style sheet has other colours than before. */
@@ -28,43 +31,60 @@ export function createPlot(spec, data, parent, { timeRange, onCursor }) {
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: "floodway" }, points: { size: 6 } },
     scales: {
       x: { range: timeRange },
-      y: { range: (_, __, max) => [0, max > 0 ? max * 1.12 : 1] },
+      y: spec.logarithmic
+        ? { distr: 3, log: 2, range: (_, min, max) => octaves(min, max) }
+        : { range: (_, __, max) => [0, max > 0 ? max * 1.12 : 1] },
     },
     axes: [
       {
         ...axis, grid: { show: false }, size: 26, space: 64, incrs: [60, 120, 300, 600],
-        values: (_, splits) => splits.map(clockMinutes),
+        // The canvas would cut a label off that stands at its right edge.
+        values: ({ scales: { x } }, splits) => splits.map((at) => ((at - x.min) / (x.max - x.min) > 0.94 ? null : clockMinutes(at))),
       },
       {
         ...axis, grid: { stroke: () => color("grid"), width: 1 }, size: 52, space: 26,
         incrs: spec.format === "count" ? COUNT_STEPS : undefined,
-        values: (_, splits) => splits.map((split) => axisLabel(split, spec.format)),
+        // Of the steps of a logarithm, those without room for a label come as null.
+        values: (_, splits) => splits.map((split) => (split === null ? null : axisLabel(split, spec.format))),
       },
     ],
-    series: [{}, ...spec.series.map(stroke)],
+    series: [{}, ...spec.series.map((series) => stroke(series, spec))],
     hooks: { setCursor: [onCursor] },
   }, data, parent);
 }
 
-function stroke({ tone, dash, filled, stepped }) {
+function stroke({ tone, dash, filled, stepped }, { logarithmic }) {
   return {
     stroke: () => color(tone),
-    fill: filled ? () => `${color(tone)}1f` : undefined,
+    // On a logarithmic scale, which has no zero to stand on, the size of an area means nothing.
+    fill: filled && !logarithmic ? () => `${color(tone)}1f` : undefined,
     width: dash ? 1.5 : 1.75,
     dash,
     paths: stepped ? window.uPlot.paths.stepped({ align: 1 }) : undefined,
-    points: { show: false, filter: isolated, size: 4, fill: () => color(tone) },
+    points: { show: false, filter: isolated, size: 5, width: 1, fill: () => color(tone) },
   };
 }
 
-/** A value between two gaps has no line; without a point of its own it would not be seen. */
+/**
+ * The values of short runs between two gaps, of which a line would be a pixel or none: a single
+ * observation is in the quantiles of as many ticks as their window has.
+ */
 function isolated(plot, index) {
   const column = plot.data[index];
   const alone = [];
-  for (let i = 0; i < column.length; i++) {
-    if (column[i] != null && column[i - 1] == null && column[i + 1] == null) alone.push(i);
+  for (let i = 0, from = 0; i <= column.length; i++) {
+    if (column[i] != null) continue;
+    if (i - from <= SHORT_RUN) for (; from < i; from++) alone.push(from);
+    from = i + 1;
   }
   return alone.length ? alone : null;
+}
+
+/** From a power of two on, where the axis has its first step, over at least two octaves. */
+function octaves(min, max) {
+  if (!(min > 0)) return [1, 16];
+  const low = 2 ** Math.floor(Math.log2(min));
+  return [low, Math.max(low * 4, max * 1.3)];
 }
 
 function color(tone) {
