@@ -69,7 +69,7 @@ metrics! { Limiter;
     PERMIT_SECONDS = "limiter_permit_seconds_total", Kind::Counter, Seconds;
     /// Integral over time of callers waiting, unfinished waits included; its rate is the true mean queue length.
     QUEUED_SECONDS = "limiter_queued_seconds_total", Kind::Counter, Seconds;
-    /// Time during which no permit was free.
+    /// Time during which no permit was free; where there is a limiter per key, the sum over them, so divide its rate by the keys.
     SATURATED_SECONDS = "limiter_saturated_seconds_total", Kind::Counter, Seconds;
     /// Operations admitted, at once or after waiting.
     ACQUIRED = "limiter_acquired_total", Kind::Counter, Requests, labels: &[&PATH];

@@ -114,7 +114,6 @@ where
     pub(super) fn new<A>(core: Arc<Core<T, U, E, K, D>>, launch: Launch<T, U, E, A>) -> Self {
         let Launch { taken, run, trigger, permits, riders, now } = launch;
         let n = taken.entries.len();
-        core.cells.flushed(trigger, n);
         let mut batch = Self {
             core,
             items: Vec::with_capacity(n),
@@ -132,10 +131,16 @@ where
         // Foreign code, which may panic: from here on a drop gives everything back.
         let name = &*batch.core.settings.name;
         batch.span = tracing::info_span!(parent: None, "batch", batcher = name, items = n);
-        for entry in taken.entries {
+        // In the trace of the batch, which is where an exemplar should lead: whoever is polled here
+        // brought one of the items or let the batch before end.
+        batch.span.in_scope(|| {
+            batch.core.cells.flushed(trigger, n);
             if batch.core.settings.timings {
-                batch.core.cells.waited(now.saturating_sub(entry.arrived));
+                let waits = taken.entries.iter().map(|entry| now.saturating_sub(entry.arrived));
+                waits.for_each(|waited| batch.core.cells.waited(waited));
             }
+        });
+        for entry in taken.entries {
             for span in entry.callers.all().filter_map(|caller| caller.span.as_ref()) {
                 batch.span.follows_from(span.id());
             }
@@ -169,7 +174,8 @@ where
             };
             ended = self.now();
             let outcome = called.outcome(part.len());
-            self.core.cells.batch_ended(outcome, ended.saturating_sub(begun));
+            let took = ended.saturating_sub(begun);
+            self.span.in_scope(|| self.core.cells.batch_ended(outcome, took));
             if outcome != BatchOutcome::Ok {
                 tally.outcome = outcome;
             }

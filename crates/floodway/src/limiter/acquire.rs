@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use floodway_control::{Priority, Ticket};
@@ -113,6 +114,30 @@ pub(crate) struct Lender {
 
 type Lent = Result<(Granted, Nesting), RejectReason>;
 
+/// A grant, and what is to be done about it once a permit holds it.
+struct Received {
+    granted: Granted,
+    nesting: Option<Nesting>,
+    /// For how long it was queued for, which is to be recorded.
+    waited: Option<Duration>,
+}
+
+impl Received {
+    const fn at_once(granted: Granted) -> Self {
+        Self { granted, nesting: None, waited: None }
+    }
+
+    const fn after(granted: Granted, waited: Duration) -> Self {
+        Self { granted, nesting: None, waited: Some(waited) }
+    }
+
+    fn inside((granted, nesting): (Granted, Nesting)) -> Self {
+        Self { granted, nesting: Some(nesting), waited: None }
+    }
+}
+
+type Answer = Result<Received, RejectReason>;
+
 impl Acquiring {
     #[inline]
     pub(super) fn new(core: Arc<Core>, request: Acquire, partition: u16, site: Site) -> Self {
@@ -155,10 +180,9 @@ impl Acquiring {
         {
             self.borrow(&loans, outer, context)
         } else if let Some(Rare::Borrowing(borrowing)) = self.rare.as_deref_mut() {
-            borrowing.as_mut().poll(context).map(|lent| lent.map(|(granted, n)| (granted, Some(n))))
+            borrowing.as_mut().poll(context).map(|lent| lent.map(Received::inside))
         } else if let Some(ticket) = self.ticket {
-            let answer = self.poll_queued(ticket, context);
-            answer.map(|answer| answer.map(|granted| (granted, None)))
+            self.poll_queued(ticket, context)
         } else {
             self.ask(context)
         };
@@ -169,7 +193,13 @@ impl Acquiring {
         self.rare = None;
         let core = self.core.take().expect("polled after completion");
         Poll::Ready(match answer {
-            Ok((granted, nesting)) => Ok(Permit::nested(core, granted, nesting, self.site)),
+            Ok(Received { granted, nesting, waited }) => {
+                let permit = Permit::nested(core, granted, nesting, self.site);
+                if let Some(waited) = waited {
+                    permit.core().note_wait(waited);
+                }
+                Ok(permit)
+            }
             Err(reason) => Err(core.reject(reason, self.want.priority)),
         })
     }
@@ -186,7 +216,7 @@ impl Acquiring {
             return self.borrow(&loans, outer, context);
         }
         match self.core().try_acquire(self.want) {
-            Ok(granted) => Poll::Ready(Ok((granted, None))),
+            Ok(granted) => Poll::Ready(Ok(Received::at_once(granted))),
             Err(_) => self.enqueue(context),
         }
     }
@@ -199,7 +229,9 @@ impl Acquiring {
     ) -> Poll<Answer> {
         let core = Arc::clone(self.core());
         match loans.ask(self.want, outer, self.site) {
-            Ok(answer) => return Poll::Ready(Ok(answer)),
+            Ok((granted, nesting)) => {
+                return Poll::Ready(Ok(Received { granted, nesting, waited: None }));
+            }
             Err(Some(reason)) => return Poll::Ready(Err(reason)),
             Err(None) => {}
         }
@@ -221,7 +253,7 @@ impl Acquiring {
         if lent.is_pending() {
             self.rare = Some(Box::new(Rare::Borrowing(borrowing)));
         }
-        lent.map(|lent| lent.map(|(granted, nesting)| (granted, Some(nesting))))
+        lent.map(|lent| lent.map(Received::inside))
     }
 
     fn enqueue(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
@@ -240,7 +272,7 @@ impl Acquiring {
             core.holders().check(core.name(), self.site);
         }
         match core.enqueue(self.want, self.deadline, runtime.id(), context.waker()) {
-            Admission::Granted(granted) => Poll::Ready(Ok((granted, None))),
+            Admission::Granted(granted) => Poll::Ready(Ok(Received::at_once(granted))),
             Admission::Refused(reason) => Poll::Ready(Err(reason)),
             Admission::Queued { ticket, deadline, alarm, loser } => {
                 // Its place is this caller's from here on, whatever a waker of others does.
@@ -255,23 +287,20 @@ impl Acquiring {
                 let alarm = watch::set(&core, &runtime, alarm);
                 if matches!(alarm, Alarm::Own) {
                     self.rare = Some(Box::new(Rare::Timer(Box::pin(sleep_until(deadline)))));
-                    let answer = self.poll_queued(ticket, context);
-                    return answer.map(|answer| answer.map(|granted| (granted, None)));
+                    return self.poll_queued(ticket, context);
                 }
                 Poll::Pending
             }
         }
     }
 
-    fn poll_queued(
-        &mut self,
-        ticket: Ticket,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<Granted, RejectReason>> {
+    fn poll_queued(&mut self, ticket: Ticket, context: &mut Context<'_>) -> Poll<Answer> {
         let core = self.core.as_ref().expect("polled after completion");
         let (fate, watched) = core.poll_waiter(ticket, context.waker());
         match fate {
-            Fate::Granted(granted) => return Poll::Ready(Ok(granted)),
+            Fate::Granted(granted, waited) => {
+                return Poll::Ready(Ok(Received::after(granted, waited)));
+            }
             Fate::Refused(reason) => return Poll::Ready(Err(reason)),
             Fate::Waiting => {}
         }
@@ -290,14 +319,12 @@ impl Acquiring {
         self.ticket = None;
         // A grant that came between the two looks counts.
         match core.remove_waiter(ticket) {
-            Fate::Granted(granted) => Poll::Ready(Ok(granted)),
+            Fate::Granted(granted, waited) => Poll::Ready(Ok(Received::after(granted, waited))),
             Fate::Refused(reason) => Poll::Ready(Err(reason)),
             Fate::Waiting => Poll::Ready(Err(RejectReason::Deadline)),
         }
     }
 }
-
-type Answer = Result<(Granted, Option<Nesting>), RejectReason>;
 
 impl Future for Acquiring {
     type Output = Result<Permit, Rejected>;

@@ -65,8 +65,8 @@ pub(super) struct Cells {
 
 #[derive(Debug)]
 pub(super) struct Timings {
-    /// Waits of permits that were queued for. Those that were free waited zero and are not
-    /// recorded twice.
+    /// Waits of permits that were queued for, as their callers receive them. Those that were free
+    /// waited zero and are not recorded twice.
     pub(super) queued_wait: Histogram,
     pub(super) hold: Histogram,
     pub(super) permits: Integral,

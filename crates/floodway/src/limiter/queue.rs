@@ -182,6 +182,7 @@ pub(super) struct Waiter {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
     Waiting,
-    Granted(Granted),
+    /// After a wait, which whoever takes the grant records.
+    Granted(Granted, Duration),
     Refused(RejectReason),
 }

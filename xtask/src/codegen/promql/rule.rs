@@ -36,6 +36,15 @@ impl Series {
         self.matching(label, values, ["!=", "!~"])
     }
 
+    /// Those of the component `name`.
+    pub(in crate::codegen) fn named(mut self, name: &str) -> Self {
+        let metric = self.metric;
+        let label = metric.component.label();
+        let label = label.unwrap_or_else(|| panic!("{} has no component", metric.name));
+        self.matchers.push(format!("{label}=\"{name}\""));
+        self
+    }
+
     fn matching(mut self, label: &Label, values: &[&str], [one, several]: [&str; 2]) -> Self {
         let metric = self.metric;
         let own = metric.labels.iter().any(|own| own.name == label.name);
@@ -175,6 +184,15 @@ impl Expr {
         Self(format!("clamp_max({self}, 1)"))
     }
 
+    pub(in crate::codegen) fn at_least_one(&self) -> Self {
+        Self(format!("clamp_min({self}, 1)"))
+    }
+
+    /// The quotient of the two, which have the same labels.
+    pub(in crate::codegen) fn over(&self, divisor: &Self) -> Self {
+        self.compared("/", divisor)
+    }
+
     pub(in crate::codegen) fn and(&self, other: &Self) -> Self {
         self.joined("and", other)
     }
@@ -255,6 +273,10 @@ mod tests {
                 .rate("5m"),
             "rate(floodway_limiter_rejected_total{reason=~\"nested|weight\", \
              priority!=\"low\"}[5m])",
+        );
+        check(
+            &series(&pool::CONNECTIONS_MAX).named("_other").now(),
+            "floodway_pool_connections_max{pool=\"_other\"}",
         );
     }
 

@@ -103,9 +103,9 @@ fn the_rules_pass_their_tests() {
     promtool(["test", "rules"].map(Into::into).into_iter().chain(files));
 }
 
-/// The alerts that fire in the end, of one value per minute for each series.
+/// The alerts that fire at `at`, of one value per minute for each series.
 #[track_caller]
-fn fire(series: &[(String, &str)], alerts: &[String]) {
+fn fire(at: &str, series: &[(String, &str)], alerts: &[String]) {
     let given = series
         .iter()
         .map(|(series, values)| serde_json::json!({ "series": series, "values": values }));
@@ -117,7 +117,7 @@ fn fire(series: &[(String, &str)], alerts: &[String]) {
             "interval": "1m",
             "input_series": given.collect::<Vec<_>>(),
             "promql_expr_test": [{
-                "eval_time": "20m",
+                "eval_time": at,
                 "expr": "ALERTS{alertstate=\"firing\"}",
                 "exp_samples": expected.collect::<Vec<_>>(),
             }],
@@ -140,7 +140,7 @@ fn fired(name: &str, component: &str, more: &str) -> String {
 /// The only alert that has to fire without any series, and so has no labels to be told apart by.
 #[test]
 fn a_target_that_never_was_is_missing() {
-    fire(&[], &[fired("FloodwayTargetMissing", "exporter", "")]);
+    fire("20m", &[], &[fired("FloodwayTargetMissing", "exporter", "")]);
 }
 
 /// Pools that let nobody look on while they connect have one of the two counters.
@@ -149,10 +149,34 @@ fn errors_of_pools_are_failures_to_connect() {
     let labels = "job=\"shop\", pool=\"orders-db\"";
     let of = |metric: &floodway_metrics::Metric| format!("{}{{{labels}}}", metric.name);
     fire(
+        "20m",
         &[
             (of(&floodway_metrics::catalogue::pool::ERRORS), "0+30x20"),
             (of(&floodway_metrics::catalogue::exporter::BUILD_INFO), "1x20"),
         ],
         &[fired("FloodwayPoolConnectFailing", "pool", &format!(", {labels}"))],
     );
+}
+
+/// Of what is built for each request and dropped, nothing is there when somebody scrapes. And every kind
+/// of component may be the one with too many names.
+#[test]
+fn too_many_names_are_noticed_however_they_come() {
+    use floodway_metrics::catalogue::{batcher, exporter, fan_out, pool};
+    let labels = "job=\"shop\", instance=\"shop-1:8080\"";
+    let other = |metric: &floodway_metrics::Metric| {
+        let own = metric.component.label().unwrap();
+        format!("{}{{{labels}, {own}=\"{}\"}}", metric.name, floodway_metrics::OTHER)
+    };
+    let cases = [
+        (format!("{}{{{labels}}}", exporter::OVERFLOW.name), "0+2x40"),
+        (other(&pool::CONNECTIONS_MAX), "10x40"),
+        (other(&fan_out::RUNNING_CALLS), "0x40"),
+        (other(&batcher::QUEUED), "0x40"),
+    ];
+    let alert = fired("FloodwayMetricsOverflow", "exporter", &format!(", {labels}"));
+    let there = (format!("{}{{{labels}}}", exporter::BUILD_INFO.name), "1x40");
+    for case in cases {
+        fire("30m", &[case, there.clone()], std::slice::from_ref(&alert));
+    }
 }

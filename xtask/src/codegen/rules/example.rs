@@ -1,6 +1,6 @@
 //! Examples of series, for unit tests of rules.
 
-use floodway_metrics::{ComponentKind, Kind, Label, Metric};
+use floodway_metrics::{ComponentKind, Kind, Label, Metric, OTHER};
 
 /// The job of all examples.
 pub(super) const JOB: &str = "shop";
@@ -72,6 +72,14 @@ pub(super) fn given(metric: &Metric, labels: &[(&Label, &str)], values: &str) ->
     }
     let more = labels.iter().map(|(label, value)| format!("{}=\"{value}\"", label.name));
     written(metric, "", more, values)
+}
+
+/// The series of `metric`, which has no labels of its own, of those that share the name `_other`.
+pub(super) fn given_other(metric: &Metric, values: &str) -> Given {
+    let mut given = given(metric, &[], values);
+    let own = format!("\"{}\"", component(metric.component));
+    given.series = given.series.replace(&own, &format!("\"{OTHER}\""));
+    given
 }
 
 /// The bucket of `metric` up to `bound`.

@@ -2,12 +2,17 @@
 
 use floodway_metrics::{
     ComponentKind::Exporter,
-    catalogue::exporter::{BUILD_INFO, OVERFLOW, VERSION},
+    OTHER,
+    catalogue::{
+        batcher,
+        exporter::{BUILD_INFO, OVERFLOW, VERSION},
+        fan_out, limiter, pool,
+    },
 };
 
 use super::{
     alert::{Alert, Severity},
-    example::{example, given},
+    example::{example, given, given_other},
 };
 use crate::codegen::promql::rule::{by_instance, by_job, series};
 
@@ -43,19 +48,29 @@ fn target_missing() -> Alert {
 
 fn overflow() -> Alert {
     let labels = by_instance(Exporter);
-    let overflow = |values| [given(&OVERFLOW, &[], values)];
+    let given =
+        |counted, shared| [given(&OVERFLOW, &[], counted), given_other(&limiter::LIMIT, shared)];
+    // The counter alone would be silent about names that all came at the start, and the series alone
+    // about those that are gone when somebody scrapes.
+    let grows = series(&OVERFLOW).increase("15m").sum_by(&labels).above(0);
+    let one_of_each =
+        [&limiter::LIMIT, &pool::CONNECTIONS_MAX, &fan_out::RUNNING_CALLS, &batcher::QUEUED];
+    let shared = |metric| series(metric).named(OTHER).now().group_by(&labels);
     Alert {
         name: "FloodwayMetricsOverflow",
         severity: Severity::Warning,
-        expr: series(&OVERFLOW).increase("15m").sum_by(&labels).above(0),
+        expr: one_of_each.into_iter().fold(grows, |expr, metric| expr.or(&shared(metric))),
         lasts: "20m",
         labels,
         when: "components have no series of their own, for 20 minutes",
         summary: "Too many names on {{ $labels.instance }}: components share the series `_other`",
-        description: "{{ $value | humanize }} components of the last quarter of an hour have no \
-            series of their own.",
-        fires: example("40m", overflow("0+2x40")),
-        shows: "30",
-        silent: vec![example("40m", overflow("0x20 1x20")).note("once")],
+        description: "A kind of component has more than 200 names there, and what came beyond them \
+            has no series of its own.",
+        fires: example("40m", given("50x40", "500x40")),
+        shows: "",
+        silent: vec![
+            example("40m", given("0x20 1x20", "_x21 10x15 _x4")).note("once"),
+            example("40m", given("50x40", "_x40")).note("they are gone"),
+        ],
     }
 }

@@ -89,22 +89,33 @@ impl Core {
             match self.take(state, want) {
                 Ok(granted) => {
                     let waited = waiting.queue.grant(now, ticket);
-                    self.note_queued_grant(waiting, waited);
-                    return Some(Fate::Granted(granted));
+                    self.note_queued_grant(waiting);
+                    return Some(Fate::Granted(granted, waited));
                 }
                 Err(current) => state = current,
             }
         }
     }
 
-    fn note_queued_grant(&self, waiting: &Waiting, waited: Duration) {
+    /// Counts a grant under the queue's lock, so that whoever reads the permits that are out and
+    /// then how many wait finds it counted.
+    fn note_queued_grant(&self, waiting: &Waiting) {
         self.cells.acquired_queued.increment(0);
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        if let Some(timings) = &self.cells.timings {
-            timings.queued_wait.record(nanos(waited));
-        }
         if let Some(interval) = waiting.queue.interval() {
             self.interval.store(nanos(interval).max(1), Ordering::Relaxed);
         }
     }
+
+    /// Records the wait for a grant. By whoever waited, outside of the queue's lock and with the
+    /// permit in safe hands: the histogram asks foreign code in which trace this thread is.
+    #[cold]
+    pub(in crate::limiter) fn note_wait(&self, waited: Duration) {
+        if let Some(timings) = &self.cells.timings {
+            timings.queued_wait.record(nanos(waited));
+        }
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -73,7 +73,7 @@ async fn acquire(core: &Core, want: Want) -> Result<Granted, RejectReason> {
         };
         match core.poll_waiter(known, context.waker()).0 {
             Fate::Waiting => Poll::Pending,
-            Fate::Granted(granted) => Poll::Ready(Ok(granted)),
+            Fate::Granted(granted, _) => Poll::Ready(Ok(granted)),
             Fate::Refused(reason) => Poll::Ready(Err(reason)),
         }
     })

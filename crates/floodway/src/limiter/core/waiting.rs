@@ -190,10 +190,13 @@ impl Core {
     /// Ends a wait whose owner went away.
     pub(in crate::limiter) fn abandon_waiter(&self, ticket: Ticket) {
         match self.remove_waiter(ticket) {
-            Fate::Granted(granted) => self.release(granted, 0, Outcome::Ignore),
+            Fate::Granted(granted, waited) => {
+                self.release(granted, 0, Outcome::Ignore);
+                self.note_wait(waited);
+            }
             // Refused before the owner could hear of it: it went away all the same.
             Fate::Waiting | Fate::Refused(_) => self.cells.cancelled.increment(0),
-        };
+        }
     }
 
     /// Lets newcomers pass again. Under the queue's lock.

@@ -3,8 +3,8 @@
 use floodway_metrics::{
     ComponentKind::Limiter,
     catalogue::limiter::{
-        ACQUIRED, COMPLETED, IN_FLIGHT, LIMIT, OUTCOME, PATH, PERMIT_SECONDS, PRIORITY, QUEUED,
-        REASON, REJECTED, SATURATED_SECONDS, WAIT_DURATION,
+        ACQUIRED, COMPLETED, IN_FLIGHT, KEYS, LIMIT, OUTCOME, PATH, PERMIT_SECONDS, PRIORITY,
+        QUEUED, REASON, REJECTED, SATURATED_SECONDS, WAIT_DURATION,
     },
 };
 
@@ -15,12 +15,18 @@ use super::super::{
 };
 use crate::codegen::promql::rule::{by_instance, by_job, series};
 
+/// In a map, the mean over its keys: one that is saturated for all of the time does not fill the map.
 pub(super) fn saturated() -> Recording {
+    let saturated = series(&SATURATED_SECONDS).rate("5m");
+    let keys = series(&KEYS).mean("5m").at_least_one();
     Recording {
         name: "instance_limiter:floodway_limiter_saturated:ratio_rate5m".to_owned(),
-        expr: series(&SATURATED_SECONDS).rate("5m"),
+        expr: saturated.over(&keys).or(&saturated),
         labels: by_instance(Limiter),
-        example: example("10m", [given(&SATURATED_SECONDS, &[], "0+45x10")]),
+        example: example(
+            "10m",
+            [given(&SATURATED_SECONDS, &[], "0+90x10"), given(&KEYS, &[], "2x10")],
+        ),
         value: "0.75",
     }
 }
@@ -83,7 +89,17 @@ pub(super) fn saturated_for_long() -> Alert {
             minutes, and so for half an hour.",
         fires: example("40m", [given(&SATURATED_SECONDS, &[], "0+57x40")]),
         shows: "95%",
-        silent: vec![example("40m", [given(&SATURATED_SECONDS, &[], "0+53x40")])],
+        silent: vec![
+            example("40m", [given(&SATURATED_SECONDS, &[], "0+53x40")]),
+            example(
+                "40m",
+                [given(&SATURATED_SECONDS, &[], "0+60x40"), given(&KEYS, &[], "1000x40")],
+            )
+            .note("one key of a thousand"),
+            // Counted in the map's sum and not among its keys.
+            example("40m", [given(&SATURATED_SECONDS, &[], "0+53x40"), given(&KEYS, &[], "0x40")])
+                .note("a map without keys"),
+        ],
     }
 }
 
