@@ -190,9 +190,9 @@ impl Expr {
     }
 
     /// What is left of the errors that an objective allows, if this is the share of errors: 1 is
-    /// all, 0 none.
+    /// all, 0 none, and -1 as much too many, or more: a tenth of all is a hundred budgets of 99.9 %.
     pub(super) fn budget_left(&self) -> Self {
-        Self(format!("1 - ({self}) / (1 - $slo)"))
+        Self(format!("clamp_min(1 - ({self}) / (1 - $slo), -1)"))
     }
 
     /// Leaves out what is no number, such as the quantile of no observations.

@@ -144,7 +144,8 @@ fn health() -> Line {
         unit: "percentunit",
         description: "Of the refusals that the objective above allows in the time range of this \
             dashboard, the share that is left. Good: more than a quarter at the end of the range. \
-            Below zero: the objective is missed; refuse less before anything else is changed.",
+            Below zero: the objective is missed; refuse less before anything else is changed. At \
+            −100 % it is missed twice over, or by more.",
         no_value: NO_REQUESTS,
     })
     .query(lost.per(&asked).budget_left(), "left")
