@@ -7,7 +7,7 @@ mod closed;
 mod costs;
 mod endings;
 mod health;
-mod kit;
+pub(crate) mod kit;
 mod late;
 mod recovery;
 mod schedules;

@@ -3,6 +3,7 @@
 
 use std::{
     future::pending,
+    mem,
     panic::{AssertUnwindSafe, resume_unwind},
     task::Poll,
     thread,
@@ -10,13 +11,26 @@ use std::{
 };
 
 use floodway::{
-    Batcher, Limiter, Outcome, Priority, Queue, Registry,
+    Batcher, Limiter, Outcome, PoolLimiter, Priority, Queue, Registry, Weight,
     fan_out::{FanOutExt, Name},
 };
-use floodway_metrics::{Snapshot, catalogue};
-use futures::{FutureExt, future::poll_immediate, poll};
+use floodway_metrics::{
+    Metric, Snapshot,
+    catalogue::{batcher, fan_out, limiter, pool},
+};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, poll_immediate},
+    poll,
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use tokio::{runtime, task::yield_now, time::timeout};
+use tokio::{
+    runtime,
+    task::yield_now,
+    time::{Instant, timeout},
+};
+
+use crate::pool::kit::FakePool;
 
 const THREADS: u64 = 4;
 /// At a time on each thread.
@@ -84,20 +98,52 @@ async fn operate(limiter: &Limiter, random: &mut StdRng) {
     }
 }
 
+/// A metric of a component called `storm`, and the values of its other labels.
+type Gauge = (&'static Metric, &'static [&'static str]);
+
 /// What counts things that are there now, which nothing is at rest. Limits, estimates and the like
 /// are no such counts.
-fn counts_at_rest(snapshot: &Snapshot) -> Vec<(String, f64)> {
-    let now = [
-        &catalogue::limiter::IN_FLIGHT,
-        &catalogue::limiter::QUEUED,
-        &catalogue::fan_out::RUNNING_CALLS,
-        &catalogue::fan_out::IN_FLIGHT_ITEMS,
-        &catalogue::batcher::QUEUED,
-        &catalogue::batcher::IN_FLIGHT,
-    ];
-    now.iter()
-        .filter_map(|metric| Some((metric.name.to_owned(), snapshot.number(metric, &[])?)))
-        .collect()
+const OF_LIMITERS: [Gauge; 2] = [(&limiter::IN_FLIGHT, &[]), (&limiter::QUEUED, &[])];
+const OF_FAN_OUTS: [Gauge; 2] = [(&fan_out::RUNNING_CALLS, &[]), (&fan_out::IN_FLIGHT_ITEMS, &[])];
+const OF_BATCHERS: [Gauge; 2] = [(&batcher::QUEUED, &[]), (&batcher::IN_FLIGHT, &[])];
+const OF_POOLS: [Gauge; 4] = [
+    (&pool::CONNECTIONS, &["used"]),
+    (&pool::PENDING_REQUESTS, &[]),
+    (&pool::CLAIMS, &[]),
+    (&pool::OLDEST_HOLD, &[]),
+];
+
+/// Those of `gauges` that are not zero.
+fn restless(
+    snapshot: &Snapshot,
+    gauges: impl IntoIterator<Item = Gauge>,
+) -> Vec<(&'static str, f64)> {
+    let numbers = gauges.into_iter().map(|(metric, labels)| {
+        let labels = [&["storm"], labels].concat();
+        let number = snapshot.number(metric, &labels);
+        (metric.name, number.unwrap_or_else(|| panic!("{} {labels:?} is not there", metric.name)))
+    });
+    numbers.filter(|(_, number)| *number != 0.0).collect()
+}
+
+/// Uses a connection, or a claim to several.
+async fn use_connections(pool: PoolLimiter<FakePool>, seed: u64) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    if random.random() {
+        let _held = pool.connection(deadline).await;
+        yield_now().await;
+        return;
+    }
+    let most = random.random_range(1..=3);
+    let weight = if random.random() { Weight::Exact(most) } else { Weight::UpTo(most) };
+    if let Ok(claim) = pool.claim(weight, deadline).await {
+        let mut held = Vec::new();
+        for _ in 0..most {
+            held.push(claim.connection(deadline).await);
+            yield_now().await;
+        }
+    }
 }
 
 #[test]
@@ -126,22 +172,20 @@ fn whatever_ends_at_random_leaves_every_gauge_at_zero() {
         }
     });
     let snapshot = registry.snapshot();
-    for (name, value) in counts_at_rest(&snapshot) {
-        assert_eq!(value, 0.0, "{name}");
-    }
+    assert_eq!(restless(&snapshot, OF_LIMITERS), []);
     let total = |metric| snapshot.number(metric, &["storm"]).unwrap();
-    let acquired = total(&catalogue::limiter::ACQUIRED);
-    assert_eq!(acquired, total(&catalogue::limiter::COMPLETED));
+    let acquired = total(&limiter::ACQUIRED);
+    assert_eq!(acquired, total(&limiter::COMPLETED));
     assert!(acquired > operations() as f64 / 10.0, "{acquired}");
     assert_eq!(limiter.in_flight(), 0);
-    let held = snapshot.histogram(&catalogue::limiter::HOLD_DURATION, &["storm"]).unwrap();
+    let held = snapshot.histogram(&limiter::HOLD_DURATION, &["storm"]).unwrap();
     assert_eq!(held.count() as f64, acquired);
 }
 
 /// The same for what is built on limiters: calls of batchers and fan-outs, dropped at any poll,
-/// whose functions panic now and then.
+/// whose functions panic now and then, and connections and claims of a pool that is too small.
 #[test]
-fn batches_and_fan_outs_that_end_at_random_leave_every_gauge_at_zero() {
+fn batches_fan_outs_and_connections_that_end_at_random_leave_every_gauge_at_zero() {
     let registry = Registry::new();
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
     runtime.unwrap().block_on(async {
@@ -156,6 +200,10 @@ fn batches_and_fan_outs_that_end_at_random_leave_every_gauge_at_zero() {
             })
             .unwrap();
         let name = Name::in_registry(&registry, "storm").unwrap();
+        let connections = PoolLimiter::builder("storm", FakePool::new(3)).registry(&registry);
+        let connections = connections.build().unwrap();
+        // Several at a time, so that they wait for each other.
+        let mut crowd: Vec<BoxFuture<'_, ()>> = Vec::new();
         let mut random = StdRng::seed_from_u64(7);
         for _ in 0..operations() / 20 {
             let polls = random.random_range(0..6);
@@ -171,6 +219,8 @@ fn batches_and_fan_outs_that_end_at_random_leave_every_gauge_at_zero() {
                 })
                 .name(&name);
             let mut fan_out = Box::pin(fan_out.collect());
+            let pool_user = use_connections(connections.clone(), random.random());
+            crowd.push(Box::pin(pool_user));
             for _ in 0..polls {
                 let ends = (poll!(&mut call), poll!(&mut fan_out));
                 if let (Poll::Ready(_), _) | (_, Poll::Ready(_)) = ends {
@@ -178,18 +228,28 @@ fn batches_and_fan_outs_that_end_at_random_leave_every_gauge_at_zero() {
                 }
                 yield_now().await;
             }
+            for mut one in mem::take(&mut crowd) {
+                if poll!(&mut one).is_pending() && random.random_range(0..8) > 0 {
+                    crowd.push(one);
+                }
+            }
         }
+        drop(crowd);
         // What was left behind ends by itself; at rest nothing is there.
+        let expected =
+            || [OF_LIMITERS, OF_FAN_OUTS, OF_BATCHERS].into_iter().flatten().chain(OF_POOLS);
         let rest = async {
-            while counts_at_rest(&registry.snapshot()).iter().any(|(_, value)| *value != 0.0) {
+            while !restless(&registry.snapshot(), expected()).is_empty() {
                 yield_now().await;
             }
         };
         let rested = timeout(Duration::from_secs(20), rest).await;
-        assert!(rested.is_ok(), "{:?}", counts_at_rest(&registry.snapshot()));
+        assert!(rested.is_ok(), "{:?}", restless(&registry.snapshot(), expected()));
         let snapshot = registry.snapshot();
         let total = |metric| snapshot.number(metric, &["storm"]).unwrap();
-        assert!(total(&catalogue::batcher::BATCHES) > 0.0);
-        assert!(total(&catalogue::fan_out::CALLS) > operations() as f64 / 40.0);
+        assert!(total(&batcher::BATCHES) > 0.0);
+        let queued = snapshot.number(&limiter::ACQUIRED, &["storm", "queued"]).unwrap();
+        assert!(queued > operations() as f64 / 400.0, "{queued} waited for a connection");
+        assert!(total(&fan_out::CALLS) > operations() as f64 / 40.0);
     });
 }

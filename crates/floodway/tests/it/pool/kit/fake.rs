@@ -11,7 +11,7 @@ use tokio::{sync::Notify, task::yield_now, time::Instant};
 
 /// A pool that connects when told to.
 #[derive(Clone, Default)]
-pub(in super::super) struct FakePool(Arc<Inner>);
+pub(crate) struct FakePool(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
@@ -22,42 +22,42 @@ struct Inner {
 }
 
 #[derive(Default)]
-pub(in super::super) struct Numbers {
-    pub(in super::super) max: u32,
-    pub(in super::super) open: u32,
-    pub(in super::super) used: u32,
-    pub(in super::super) most_used: u32,
+pub(crate) struct Numbers {
+    pub(crate) max: u32,
+    pub(crate) open: u32,
+    pub(crate) used: u32,
+    pub(crate) most_used: u32,
     /// Connections of others, and those on the way out of the pool.
-    pub(in super::super) foreign: u32,
-    pub(in super::super) closing: u32,
+    pub(crate) foreign: u32,
+    pub(crate) closing: u32,
     /// Acquisitions that may complete.
-    pub(in super::super) connects: u32,
+    pub(crate) connects: u32,
     /// What becomes of acquisitions instead.
-    pub(in super::super) fails: Option<Failure>,
+    pub(crate) fails: Option<Failure>,
     /// So many of the next acquisitions are refused.
-    pub(in super::super) failing: u32,
+    pub(crate) failing: u32,
     /// Whether the pool is slow to take back what comes back.
-    pub(in super::super) returns_hang: bool,
+    pub(crate) returns_hang: bool,
     /// Whether a return panics instead.
-    pub(in super::super) return_panics: bool,
+    pub(crate) return_panics: bool,
     /// Acquisitions that were dropped before they were ready.
-    pub(in super::super) interrupted: u32,
-    pub(in super::super) acquired: u32,
+    pub(crate) interrupted: u32,
+    pub(crate) acquired: u32,
     /// Acquisitions under way.
-    pub(in super::super) trying: u32,
-    pub(in super::super) closed: bool,
-    pub(in super::super) lies: bool,
+    pub(crate) trying: u32,
+    pub(crate) closed: bool,
+    pub(crate) lies: bool,
     /// Whether every now and then who reads the numbers is suspended before it can use them.
-    pub(in super::super) suspends: bool,
+    pub(crate) suspends: bool,
     reads: u32,
     /// How closing goes.
-    pub(in super::super) trim: Trim,
-    pub(in super::super) trims: u32,
+    pub(crate) trim: Trim,
+    pub(crate) trims: u32,
 }
 
 /// How an acquisition fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in super::super) enum Failure {
+pub(crate) enum Failure {
     #[error("timed out")]
     TimedOut,
     #[error("refused")]
@@ -70,7 +70,7 @@ pub(in super::super) enum Failure {
 
 /// What the pool does when asked to close what is idle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in super::super) enum Trim {
+pub(crate) enum Trim {
     /// Closes one after the other, with a round trip for each.
     #[default]
     Works,
@@ -80,41 +80,41 @@ pub(in super::super) enum Trim {
     Hangs,
 }
 
-pub(in super::super) struct Connection;
+pub(crate) struct Connection;
 
 impl FakePool {
     /// Fully grown.
-    pub(in super::super) fn new(max: u32) -> Self {
+    pub(crate) fn new(max: u32) -> Self {
         let pool = Self::default();
         pool.change(|n| (n.max, n.open, n.connects) = (max, max, u32::MAX));
         pool
     }
 
     /// One that lets somebody look on.
-    pub(in super::super) fn observed(max: u32, connects: &Connects) -> Self {
+    pub(crate) fn observed(max: u32, connects: &Connects) -> Self {
         let inner = Inner { connects: Some(connects.clone()), ..Inner::default() };
         let pool = Self(Arc::new(inner));
         pool.change(|n| (n.max, n.connects) = (max, u32::MAX));
         pool
     }
 
-    pub(in super::super) fn numbers(&self) -> MutexGuard<'_, Numbers> {
+    pub(crate) fn numbers(&self) -> MutexGuard<'_, Numbers> {
         self.0.numbers.lock().unwrap()
     }
 
     /// Changes the numbers and wakes who waits for that.
-    pub(in super::super) fn change(&self, change: impl FnOnce(&mut Numbers)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Numbers)) {
         change(&mut self.numbers());
         self.0.moved.notify_waiters();
     }
 
     /// How many have this pool.
-    pub(in super::super) fn holders(&self) -> usize {
+    pub(crate) fn holders(&self) -> usize {
         Arc::strong_count(&self.0)
     }
 
     /// Says that it has changed.
-    pub(in super::super) fn tell(&self) {
+    pub(crate) fn tell(&self) {
         self.0.told.notify_waiters();
     }
 
