@@ -86,7 +86,7 @@ fn number(span: &Span) -> u128 {
 /// The traces in the exemplars of `metric`, from the shortest duration to the longest.
 fn traces(registry: &Registry, metric: &'static Metric) -> Vec<u128> {
     let snapshot = registry.snapshot();
-    let exemplars = &snapshot.histogram(metric, &["test"]).expect("it is there").exemplars;
+    let exemplars = &snapshot.histogram(metric, &["test"]).expect("it is there").exemplars();
     exemplars.iter().flatten().map(|Exemplar { trace, .. }| trace.trace_id).collect()
 }
 
