@@ -1,7 +1,7 @@
 //! Exposition of Floodway's metrics, together with the application's own: for Prometheus, for
 //! OpenTelemetry, and as a page for people.
 //!
-//! [`Exporter`] reads a [`Registry`](floodway_metrics::Registry) whenever it is asked. Joined
+//! [`Exporter`] reads a [`Registry`] whenever it is asked. Joined
 //! with the `metrics` facade, one page carries both Floodway's metrics and those that the
 //! application records with `metrics::counter!` and its siblings.
 //!
