@@ -89,9 +89,9 @@ impl Partners {
         started.context("cannot start the partner services")
     }
 
-    /// Where `partner` answers questions about number `number`.
-    pub(crate) fn url(&self, partner: Partner, number: i64) -> String {
-        format!("http://{}/{number}", self.addresses[partner as usize])
+    /// Where `partner` answers `GET /{number}`.
+    pub(crate) fn address(&self, partner: Partner) -> SocketAddr {
+        self.addresses[partner as usize]
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod access;
 mod answer;
+mod carrier;
+mod checks;
 mod inserts;
 mod page;
 mod routes;
@@ -10,7 +12,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
 use axum::{Router, response::Redirect, routing::get, serve::ListenerExt};
-use floodway::{BuildError, Limiter, PoolLimiter, Queue};
+use floodway::{BuildError, Limiter, PoolLimiter, Queue, fan_out::Name};
 use floodway_exporter::{Controls, Exporter, Token};
 use floodway_pool::SqlxPool;
 use floodway_tower::{LimiterLayer, http};
@@ -66,7 +68,8 @@ impl Server {
             let router = match arm {
                 Arm::Plain => {
                     let access = Arc::new(Access::Plain(pool.clone()));
-                    routes::api(Service::new(access, None, last_order)).merge(exporter.routes())
+                    routes::api(Service::new(access, None, None, last_order))
+                        .merge(exporter.routes())
                 }
                 Arm::Protected => protected(pool.clone(), last_order, exporter, extras)?,
             };
@@ -144,7 +147,7 @@ fn protected(
         Some(partners) => page::route(Pages::new(Arc::clone(&access), partners)?),
         None => Router::new(),
     };
-    let service = Service::new(access, Some(inserts), last_order);
+    let service = Service::new(access, Some(inserts), Some(Name::new("bulk-checks")?), last_order);
     let layer = LimiterLayer::new(requests)
         .classify(http::HttpStatus::default())
         .respond(http::service_unavailable);

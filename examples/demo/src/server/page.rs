@@ -9,11 +9,14 @@ use axum::{
     routing::get,
 };
 use floodway::{
-    Acquire, Limiter, LimiterBuilder, LimiterMap, Outcome,
+    Acquire, AnchoredGradient, Limiter, LimiterBuilder, LimiterMap, Outcome,
     fan_out::{AttemptBudget, FanOutExt, Name, Report, Retry},
 };
 use http_body_util::{BodyExt, Empty};
-use hyper::{StatusCode, body::Bytes};
+use hyper::{
+    Response, StatusCode,
+    body::{Bytes, Incoming},
+};
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
     rt::TokioExecutor,
@@ -22,7 +25,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
-use super::{access::Access, answer::Refusal};
+use super::{access::Access, answer::Refusal, carrier::Carrier};
 use crate::{
     orders,
     partners::{Partner, Partners},
@@ -49,6 +52,8 @@ const PAGES_PER_CUSTOMER: u32 = 8;
 pub(super) struct Pages {
     access: Arc<Access>,
     partners: Partners,
+    carrier: Carrier,
+    /// For the recommender.
     http: legacy::Client<HttpConnector, Empty<Bytes>>,
     /// How many questions each partner is asked at a time: found out, because nobody knows.
     limiters: [Limiter; Partner::ALL.len()],
@@ -98,14 +103,20 @@ async fn page(
 
 impl Pages {
     pub(super) fn new(access: Arc<Access>, partners: Partners) -> Result<Self> {
-        // No limit is given, so both are adaptive.
-        let limiter = |partner: Partner| Limiter::builder(partner.name()).bounds(1..=64).build();
+        // Both limits are found out. The carrier's is not above its connections either.
+        let limiter = |partner: Partner| {
+            let algorithm = AnchoredGradient::default();
+            Limiter::builder(partner.name()).algorithm(algorithm).bounds(1..=64)
+        };
+        let carrier = Carrier::new(partners.address(Partner::Carrier))?;
+        let parcels = limiter(Partner::Carrier).ceiling(carrier.ceiling()).build()?;
         let customer = |_: Option<&i64>, limiter: LimiterBuilder| limiter.limit(PAGES_PER_CUSTOMER);
         Ok(Self {
             access,
             partners,
             http: legacy::Client::builder(TokioExecutor::new()).build_http(),
-            limiters: [limiter(Partner::Carrier)?, limiter(Partner::Recommender)?],
+            limiters: [parcels, limiter(Partner::Recommender).build()?],
+            carrier,
             customers: LimiterMap::builder("page-customers", customer).build()?,
             // One extra attempt for ten questions, and ten beside them: when a partner is down,
             // that is all it gets on top.
@@ -165,7 +176,7 @@ impl Pages {
         let limiter = &self.limiters[partner as usize];
         let permit = limiter.acquire_with(Acquire::new().deadline(deadline)).await?;
         // Dropped at the deadline, or with an error, the permit says nothing about load.
-        match timeout(PATIENCE, self.get(&self.partners.url(partner, number))).await {
+        match timeout(PATIENCE, self.get(partner, number, deadline)).await {
             Ok(answer) => {
                 let answer = answer?;
                 permit.complete(Outcome::Success);
@@ -178,13 +189,23 @@ impl Pages {
         }
     }
 
-    async fn get(&self, url: &str) -> Result<Value> {
-        let response = self.http.get(url.parse()?).await?;
-        if response.status() != StatusCode::OK {
-            bail!("{url}: {}", response.status());
+    async fn get(&self, partner: Partner, number: i64, deadline: Instant) -> Result<Value> {
+        match partner {
+            Partner::Carrier => self.carrier.ask(number, deadline).await,
+            Partner::Recommender => {
+                let url = format!("http://{}/{number}", self.partners.address(partner));
+                read(self.http.get(url.parse()?).await?).await
+            }
         }
-        Ok(serde_json::from_slice(&response.into_body().collect().await?.to_bytes())?)
     }
+}
+
+/// The answer of a partner.
+pub(super) async fn read(response: Response<Incoming>) -> Result<Value> {
+    if response.status() != StatusCode::OK {
+        bail!("a partner answers {}", response.status());
+    }
+    Ok(serde_json::from_slice(&response.into_body().collect().await?.to_bytes())?)
 }
 
 fn questions_about(customer: i64) -> Vec<Question> {

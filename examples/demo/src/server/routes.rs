@@ -1,11 +1,8 @@
 //! The routes and their handlers, written once for both services.
 
-use std::{
-    ops::RangeInclusive,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
 };
 
 use axum::{
@@ -17,15 +14,17 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
+use floodway::fan_out::Name;
 use futures::future::try_join_all;
 use serde::Serialize;
 
 use super::{
     access::{Access, Connection, NoConnection},
     answer::Refusal,
+    checks::{check, validate, validate_all},
     inserts::{InsertError, Inserts},
 };
-use crate::orders::{self, CUSTOMERS, MONTHS, NewOrder, Order, PRODUCTS, Summary};
+use crate::orders::{self, NewOrder, Order, Summary};
 
 /// Orders that one request may place.
 const MAX_BULK: i64 = 1_000;
@@ -38,6 +37,8 @@ pub(super) struct Service {
     access: Arc<Access>,
     /// `None` in the plain service, where each order is a statement of its own.
     inserts: Option<Inserts>,
+    /// Of orders in bulk; `None` in the plain service, where they are checked one after the other.
+    checks: Option<Name>,
     /// Ids are given out here, because databases spell self-numbering columns differently.
     last_order: AtomicI64,
 }
@@ -74,7 +75,7 @@ async fn create_all(
 ) -> Result<(StatusCode, Json<Vec<Created>>), Refusal> {
     let Json(orders) = orders?;
     check("orders", orders.len() as i64, 1..=MAX_BULK)?;
-    orders.iter().try_for_each(validate)?;
+    let orders = service.check_all(orders).await?;
     let placed = orders.into_iter().map(|order| service.place(order));
     Ok((StatusCode::CREATED, Json(try_join_all(placed).await?)))
 }
@@ -99,23 +100,13 @@ async fn summary(
     summary.map(Json).ok_or(Refusal::NotFound { what: "customer", id })
 }
 
-fn validate(order: &NewOrder) -> Result<(), Refusal> {
-    check("customer_id", order.customer_id, 1..=CUSTOMERS)?;
-    check("product_id", order.product_id, 1..=PRODUCTS)?;
-    check("month", order.month, 1..=MONTHS)?;
-    check("quantity", order.quantity, 1..=1_000)?;
-    check("unit_price_cents", order.unit_price_cents, 1..=1_000_000)
-}
-
-fn check(field: &'static str, value: i64, range: RangeInclusive<i64>) -> Result<(), Refusal> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    Err(Refusal::OutOfRange { field, value, min: *range.start(), max: *range.end() })
-}
-
 impl Service {
-    pub(super) fn new(access: Arc<Access>, inserts: Option<Inserts>, last_order: i64) -> Arc<Self> {
+    pub(super) fn new(
+        access: Arc<Access>,
+        inserts: Option<Inserts>,
+        checks: Option<Name>,
+        last_order: i64,
+    ) -> Arc<Self> {
         metrics::describe_counter!(
             POOL_TIMEOUTS,
             "Requests to which the pool gave no connection in time."
@@ -123,7 +114,15 @@ impl Service {
         // Zero is a number too: a counter that appears with its first event hides that event from
         // rates.
         metrics::counter!(POOL_TIMEOUTS).increment(0);
-        Arc::new(Self { access, inserts, last_order: AtomicI64::new(last_order) })
+        Arc::new(Self { access, inserts, checks, last_order: AtomicI64::new(last_order) })
+    }
+
+    async fn check_all(&self, orders: Vec<NewOrder>) -> Result<Vec<NewOrder>, Refusal> {
+        let Some(checks) = &self.checks else {
+            orders.iter().try_for_each(validate)?;
+            return Ok(orders);
+        };
+        validate_all(orders, checks).await
     }
 
     async fn place(&self, order: NewOrder) -> Result<Created, Refusal> {

@@ -79,10 +79,12 @@ fn the_page_shows_moves_and_changes_the_service() {
 
 fn everything_is_drawn(browser: &mut Browser) {
     let expected = serde_json::json!({
-        "limiter": ["carrier", "orders-db", "orders-http", "page-customers", "recommender"],
-        "pool": ["orders-db"],
+        "limiter": [
+            "carrier", "carrier-http", "orders-db", "orders-http", "page-customers", "recommender",
+        ],
+        "pool": ["carrier-http", "orders-db"],
         "batcher": ["orders"],
-        "fan_out": ["page-lookups", "page-partners"],
+        "fan_out": ["bulk-checks", "page-lookups", "page-partners"],
     });
     assert_eq!(browser.evaluate(CARDS).unwrap(), expected);
     // Charts are drawn while they are near the screen; so every card is brought there.

@@ -70,6 +70,8 @@ fn check_every_route(more: &[&str]) {
 
     let (two, none) = (format!("[{order},{order}]"), "[]");
     check(&post(address, "/orders/bulk", &two), 201, &[r#"{"id":2002}"#, r#"{"id":2003}"#]);
+    let wrong = format!("[{order},{}]", order.replace('4', "5000"));
+    check(&post(address, "/orders/bulk", &wrong), 400, &[r#""field":"quantity""#, "5000"]);
     check(&post(address, "/orders/bulk", none), 400, &[r#""field":"orders""#, r#""value":0"#]);
 
     check(&post(address, "/orders", r#"{"customer_id":"#), 400, &["\"malformed\""]);
@@ -92,6 +94,9 @@ fn check_every_route(more: &[&str]) {
             r#"floodway_batcher_items_total{batcher="orders",outcome="ok"} 3"#,
             "demo_pool_timeouts_total 0",
             r#"floodway_limiter_keys{limiter="page-customers"} 1"#,
+            r#"floodway_limiter_limit{limiter="carrier-http"} 16"#,
+            r#"floodway_pool_connect_failures_total{pool="carrier-http"} 0"#,
+            r#"floodway_fan_out_items_processed_total{fan_out="bulk-checks",outcome="ok"} 4"#,
             "page-lookups",
             "page-partners",
         ],
