@@ -115,7 +115,7 @@ impl<P: Pool> Gate<P> {
             }
         };
         let overdue = self.holds.overdue(now, patience);
-        let many = (rejected.limit / MANY).max(1);
+        let many = rejected.limit.div_ceil(MANY).max(1);
         if overdue.stuck >= many && overdue.stuck > overdue.held {
             return PoolCause::ConnectFailing { failures: 0, since: overdue.oldest_stuck };
         }

@@ -115,6 +115,29 @@ async fn a_database_that_does_not_answer() {
     }
 }
 
+/// One connection of seven that is slow to come back is an accident, and two are more than a quarter.
+#[tokio::test(start_paused = true)]
+async fn a_database_that_does_not_answer_one_connection() {
+    let told = async |stuck: usize| {
+        let bench = Bench::with(FakePool::new(7), |b| b.queue(Queue::none()));
+        bench.pool.change(|n| n.returns_hang = true);
+        for _ in 0..stuck {
+            drop(bench.connection().await.unwrap());
+        }
+        sleep(ms(1_000)).await;
+        let mut held = Vec::new();
+        for _ in stuck..7 {
+            held.push(bench.connection().await.unwrap());
+        }
+        let cause = cause(bench.connection().await);
+        bench.pool.change(|n| n.returns_hang = false);
+        cause
+    };
+    assert_eq!(told(1).await, PoolCause::QueueFull);
+    let cause = PoolCause::ConnectFailing { failures: 0, since: ms(1_000) };
+    assert_eq!(told(2).await, cause);
+}
+
 #[tokio::test(start_paused = true)]
 async fn connections_held_for_long() {
     let log = Log::start();
