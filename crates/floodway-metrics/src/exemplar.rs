@@ -32,7 +32,8 @@ pub struct Exemplar {
 }
 
 /// Says in which trace the calling thread is now; `None` outside of a trace, and in one that is
-/// not recorded and so cannot be looked at.
+/// not recorded and so cannot be looked at. It is asked while permits and answers change hands: it must
+/// not panic, wait or use the registry.
 pub type TraceSource = fn() -> Option<TraceContext>;
 
 static SOURCE: OnceLock<TraceSource> = OnceLock::new();

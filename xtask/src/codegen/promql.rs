@@ -173,6 +173,12 @@ impl Expr {
         Self(format!("{self} / ({divisor} > 0)"))
     }
 
+    /// The mean over the keys of a map, where this adds up all of them; itself where there is no map.
+    pub(super) fn mean_of_keys(&self, keys: &Metric) -> Self {
+        let keys = gauge(keys);
+        Self(format!("({self} / clamp_min({keys}, 1) or {self})"))
+    }
+
     /// No more than `most`, where what is above it is an artefact.
     pub(super) fn clamped(&self, most: u32) -> Self {
         Self(format!("clamp_max({self}, {most})"))

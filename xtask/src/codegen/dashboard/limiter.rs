@@ -3,7 +3,7 @@
 mod limit;
 
 use floodway_metrics::catalogue::limiter::{
-    ACQUIRED, CANCELLED, COMPLETED, HOLD_DURATION, IN_FLIGHT, LIMIT, NESTED, NESTED_RESULT,
+    ACQUIRED, CANCELLED, COMPLETED, HOLD_DURATION, IN_FLIGHT, KEYS, LIMIT, NESTED, NESTED_RESULT,
     OUTCOME, PATH, PERMIT_SECONDS, PRIORITY, QUEUE_CAPACITY, QUEUED, QUEUED_SECONDS, REASON,
     REJECTED, SATURATED_SECONDS, WAIT_DURATION,
 };
@@ -87,7 +87,7 @@ fn glance() -> Line {
             is as usual; if Hold has risen, what is behind it is the bottleneck.",
         no_value: NO_LIMITER,
     })
-    .query(rate(&SATURATED_SECONDS).max().clamped(1), "saturated")
+    .query(rate(&SATURATED_SECONDS).mean_of_keys(&KEYS).max().clamped(1), "saturated")
     .bad_above(0.7, 0.9);
     let wait = Draft::stat(Text {
         title: "Wait p99",
@@ -137,7 +137,7 @@ fn fullness() -> Line {
             too small, or a slow dependency: Hold tells which.",
         no_value: NO_LIMITER,
     })
-    .query(rate(&SATURATED_SECONDS).avg_by(NAME).clamped(1), "{{limiter}}")
+    .query(rate(&SATURATED_SECONDS).mean_of_keys(&KEYS).avg_by(NAME).clamped(1), "{{limiter}}")
     .bad_above(0.7, 0.9)
     .up_to(1.0);
     let fill = Draft::time_series(Text {

@@ -123,7 +123,10 @@ fn health() -> Line {
             what is behind it is the bottleneck.",
         no_value: NO_LIMITER,
     })
-    .query(rate(&limiter::SATURATED_SECONDS).max().clamped(1), "saturated")
+    .query(
+        rate(&limiter::SATURATED_SECONDS).mean_of_keys(&limiter::KEYS).max().clamped(1),
+        "saturated",
+    )
     .bad_above(0.7, 0.9)
     .details("Limiters", super::limiter::UID);
     let wait = Draft::stat(Text {
