@@ -14,18 +14,7 @@ const TOKEN: &str = "0123456789abcdef";
 /// Pictures of the page are left here, where somebody has set it.
 const PICTURES: &str = "FLOODWAY_PICTURES";
 
-/// Of the charts that are drawn, those whose canvas has nothing on it.
-const BLANK_CHARTS: &str = "
-    [...document.querySelectorAll('.card-near .chart')].filter((chart) => {
-        const canvas = chart.querySelector('canvas');
-        if (!canvas || !canvas.width || !canvas.height) return true;
-        const copy = new OffscreenCanvas(canvas.width, canvas.height);
-        const context = copy.getContext('2d', { willReadFrequently: true });
-        context.drawImage(canvas, 0, 0);
-        const { data } = context.getImageData(0, 0, copy.width, copy.height);
-        return !data.some((byte) => byte !== 0);
-    }).map((chart) => chart.ariaLabel)";
-
+/// All numbers on the page.
 const FIELDS: &str = "
     [...document.querySelectorAll('[data-field]')].map((node) => node.textContent).join('|')";
 
@@ -92,15 +81,32 @@ fn everything_is_drawn(browser: &mut Browser) {
     for card in 0..cards.as_u64().expect("a number") {
         let show = format!("document.querySelectorAll('.card')[{card}].scrollIntoView()");
         browser.evaluate(&show).unwrap();
-        let near = format!(
-            "document.querySelectorAll('.card')[{card}].classList.contains('card-near')
-             && ({BLANK_CHARTS}).length === 0"
+        let blank = blank_charts(card);
+        let drawn = format!(
+            "document.querySelectorAll('.card')[{card}].querySelector('.chart')
+             && ({blank}).length === 0"
         );
-        if let Err(error) = browser.wait_for(&near, PATIENCE) {
-            panic!("{error}; blank: {}", browser.evaluate(BLANK_CHARTS).unwrap());
+        if let Err(error) = browser.wait_for(&drawn, PATIENCE) {
+            panic!("{error}; blank: {}", browser.evaluate(&blank).unwrap());
         }
     }
     browser.evaluate("scrollTo(0, 0)").unwrap();
+}
+
+/// The names of the charts of a card that have no canvas yet, or one with nothing on it.
+fn blank_charts(card: u64) -> String {
+    format!(
+        "[...document.querySelectorAll('.card')[{card}].querySelectorAll('.chart')]
+        .filter((chart) => {{
+            const canvas = chart.querySelector('canvas');
+            if (!canvas || !canvas.width || !canvas.height) return true;
+            const copy = new OffscreenCanvas(canvas.width, canvas.height);
+            const context = copy.getContext('2d', {{ willReadFrequently: true }});
+            context.drawImage(canvas, 0, 0);
+            const {{ data }} = context.getImageData(0, 0, copy.width, copy.height);
+            return !data.some((byte) => byte !== 0);
+        }}).map((chart) => chart.textContent)"
+    )
 }
 
 fn numbers_move(browser: &mut Browser) {
