@@ -3,14 +3,17 @@
 mod collector;
 mod logs;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use floodway::{Batcher, Outcome, fan_out::FanOutExt};
 use floodway_exporter::{
     Exporter,
     otel::{Otlp, OtlpError, observe},
 };
-use floodway_metrics::{CATALOGUE, Registry, catalogue::batcher::IN_FLIGHT};
+use floodway_metrics::{
+    Buckets, CATALOGUE, Collector, ComponentKind, Histogram, Registry, Source,
+    catalogue::{batcher::IN_FLIGHT, pool},
+};
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::{
     InMemoryMetricExporter, SdkMeterProvider,
@@ -19,7 +22,7 @@ use opentelemetry_sdk::metrics::{
 use tracing::Instrument;
 use tracing_subscriber::prelude::*;
 
-use self::collector::{Collector, text_values};
+use self::collector::{Collector as Collecting, text_values};
 use crate::support::limiter;
 
 /// A registry with something in it.
@@ -46,7 +49,7 @@ async fn used() -> (Registry, impl Sized) {
 #[tokio::test]
 async fn text_and_otlp_agree_on_every_value() {
     let (registry, _components) = used().await;
-    let mut collector = Collector::start().await;
+    let mut collector = Collecting::start().await;
     let exporter = Exporter::new(&registry);
     let otlp = Otlp::builder("shop").endpoint(collector.endpoint()).header("x-key", "secret");
     assert!(!format!("{otlp:?}").contains("secret"));
@@ -66,7 +69,7 @@ async fn text_and_otlp_agree_on_every_value() {
 #[tokio::test]
 async fn what_happened_last_is_sent_before_the_end() {
     let (registry, _components) = used().await;
-    let mut collector = Collector::start().await;
+    let mut collector = Collecting::start().await;
     let late = limiter(&registry, "late").build().unwrap();
     let otlp = Otlp::builder("shop").endpoint(collector.endpoint()).build().unwrap();
     let exporting = otlp.export(&registry);
@@ -82,7 +85,7 @@ async fn what_happened_last_is_sent_before_the_end() {
 #[tokio::test]
 async fn spans_of_batches_link_to_those_of_items_and_spawned_work_keeps_its_span() {
     let registry = Registry::new();
-    let collector = Collector::start().await;
+    let collector = Collecting::start().await;
     let otlp = Otlp::builder("shop").endpoint(collector.endpoint()).build().unwrap();
     let subscriber = tracing_subscriber::registry().with(otlp.layer());
     let exporting = otlp.export(&registry);
@@ -170,6 +173,43 @@ async fn a_meter_observes_every_counter_and_gauge() {
         compared += 1;
     }
     assert!(compared > 100, "{compared}");
+}
+
+/// A pool as it is exported, at made-up numbers.
+struct Pool;
+
+impl Source for Pool {
+    fn collect(&self, out: &mut Collector) {
+        out.numbers(&pool::CONNECTIONS, [2.0, 3.0]);
+        out.number(&pool::CONNECTIONS_MAX, 8.0);
+        out.number(&pool::TIMEOUTS, 1.0);
+        let waits = Histogram::new(Buckets::DURATIONS);
+        waits.record(2_000_000);
+        out.histogram(&pool::WAIT_DURATION, waits.value());
+    }
+}
+
+#[tokio::test]
+async fn pools_have_the_names_and_attributes_of_the_conventions() {
+    let registry = Registry::new();
+    let source: Arc<dyn Source> = Arc::new(Pool);
+    registry.register(ComponentKind::Pool, "db", &source).unwrap();
+    let mut collector = Collecting::start().await;
+    let otlp = Otlp::builder("shop").endpoint(collector.endpoint()).build().unwrap();
+    let exporting = otlp.export(&registry);
+    let received = collector.metrics().await;
+    let name = "db.client.connection.pool.name=db";
+    for (series, value) in [
+        (format!("db.client.connection.count{{{name},db.client.connection.state=idle}}"), 2.0),
+        (format!("db.client.connection.count{{{name},db.client.connection.state=used}}"), 3.0),
+        (format!("db.client.connection.max{{{name}}}"), 8.0),
+        (format!("db.client.connection.timeouts{{{name}}}"), 1.0),
+        (format!("db.client.connection.wait_time_count{{{name}}}"), 1.0),
+        (format!("db.client.connection.wait_time_sum{{{name}}}"), 0.002),
+    ] {
+        assert_eq!(received.values.get(&series), Some(&value), "{series}");
+    }
+    exporting.shutdown().await;
 }
 
 #[test]

@@ -31,6 +31,9 @@ pub(super) struct Received {
     pub(super) values: BTreeMap<String, f64>,
 }
 
+/// `AGGREGATION_TEMPORALITY_CUMULATIVE`.
+const CUMULATIVE: i32 = 2;
+
 #[derive(Clone)]
 struct Inbox {
     metrics: mpsc::UnboundedSender<Received>,
@@ -93,8 +96,18 @@ async fn receive_metrics(State(inbox): State<Inbox>, headers: HeaderMap, body: B
 fn add(values: &mut BTreeMap<String, f64>, name: &str, data: Data) {
     let points = match data {
         Data::Gauge(gauge) => gauge.data_points,
-        Data::Sum(sum) => sum.data_points,
+        Data::Sum(sum) => {
+            assert_eq!(sum.aggregation_temporality, CUMULATIVE, "{name}");
+            let counts = name.ends_with("_total") || name.ends_with(".timeouts");
+            assert_eq!(sum.is_monotonic, counts, "{name}");
+            for point in &sum.data_points {
+                let (start, now) = (point.start_time_unix_nano, point.time_unix_nano);
+                assert!(start > 0 && start <= now, "{name}: {start} to {now}");
+            }
+            sum.data_points
+        }
         Data::Histogram(histogram) => {
+            assert_eq!(histogram.aggregation_temporality, CUMULATIVE, "{name}");
             for point in histogram.data_points {
                 let labels = labels(&point.attributes);
                 let (mut up_to, mut bounds) = (0, point.explicit_bounds.iter());
