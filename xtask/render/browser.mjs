@@ -48,12 +48,12 @@ export async function open(browser, url, { viewport, ...options }) {
 }
 
 /** The whole page as a PNG with at most 256 colours, which is a third of the size; says what was written. */
-export async function picture(page, path) {
+export async function picture(page, path, highest = Infinity) {
   const { width } = page.viewportSize();
   const height = await page.evaluate(() => {
     const { body, documentElement } = document;
     return Math.ceil(Math.max(body.scrollHeight, documentElement.getBoundingClientRect().height));
-  });
+  }).then((whole) => Math.min(whole, highest));
   // With a window as high as the page nothing is stitched together, and nothing is drawn late.
   await page.setViewportSize({ width, height });
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));

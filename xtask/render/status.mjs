@@ -5,6 +5,9 @@ import { join } from 'node:path';
 
 import { open, picture } from './browser.mjs';
 
+// Of a picture, in pixels: further down are more cards of the same kind.
+const HIGHEST = 1500;
+
 const SHOTS = [
   { name: 'status-light', viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
   { name: 'status-dark', viewport: { width: 1280, height: 800 }, colorScheme: 'dark' },
@@ -26,7 +29,7 @@ export async function renderStatus(browser, { status, out }) {
     const { context, page, failures } = await open(browser, status, window);
     try {
       const path = join(out, `${name}.png`);
-      console.log(await picture(page, path));
+      console.log(await picture(page, path, HIGHEST));
       problems.push(...failures.map((failure) => `${name}: ${failure}`));
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       if (wide > window.viewport.width) {
