@@ -47,7 +47,7 @@ export async function open(browser, url, { viewport, ...options }) {
   return { context, page, failures };
 }
 
-/** The whole page as a PNG with at most 256 colours, which is a third of the size; says what was written. */
+/** The page, or its top, as a PNG with at most 256 colours, which is a third of the size; says what was written. */
 export async function picture(page, path, highest = Infinity) {
   const { width } = page.viewportSize();
   const height = await page.evaluate(() => {
