@@ -133,8 +133,8 @@ async fn measured_by_macros(semaphore: &Arc<Semaphore>) {
 /// Counts and everything on two threads, first with a limiter for each, then with one for both: so two
 /// threads that share the units of one core are slow in either case, and what differs is the sharing.
 ///
-/// Between two permits each thread does a little of its own, as services do: two threads that do nothing
-/// else fight for one cache line, and what is measured is who wins.
+/// Each thread does a little with its permit and a little between two, as services do. Permits that come
+/// back at once fight for one cache line, and reading a clock in between decides that fight.
 fn two_threads(effort: Effort) -> anyhow::Result<Race> {
     let on_both = |limiters: [Limiter; 2]| {
         move |iterations: u32| {
@@ -142,7 +142,9 @@ fn two_threads(effort: Effort) -> anyhow::Result<Race> {
                 for limiter in &limiters {
                     scope.spawn(move || {
                         for _ in 0..iterations {
-                            drop(black_box(limiter.try_acquire()));
+                            let permit = limiter.try_acquire();
+                            work();
+                            drop(black_box(permit));
                             work();
                         }
                     });
