@@ -1,6 +1,7 @@
 //! The database behind the services: SQLite in a temporary file, or a PostgreSQL.
 
 use std::{
+    fs,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -17,9 +18,13 @@ use sqlx::{
     pool::PoolConnection,
 };
 use tempfile::TempDir;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::url;
+
+/// A second until the folder is left behind.
+const REMOVALS: u32 = 50;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(20);
 
 /// Connections in the pool of each service: a common default, and more than two cores can use.
 pub(crate) const POOL_SIZE: u32 = 10;
@@ -74,7 +79,7 @@ pub(crate) struct Database {
     /// Tells how many connections the server has seen, where there is one.
     sessions: Option<&'static str>,
     /// Deleted on drop.
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 /// A pool with all its connections.
@@ -115,7 +120,7 @@ impl Database {
             options: url.parse().context("cannot name the SQLite file")?,
             setup: SQLITE_SETUP,
             sessions: None,
-            _folder: Some(folder),
+            folder: Some(folder),
         })
     }
 
@@ -140,7 +145,7 @@ impl Database {
             options,
             setup: "SET application_name TO 'floodway-pool-aware'",
             sessions: Some(POSTGRES_SESSIONS),
-            _folder: None,
+            folder: None,
         })
     }
 
@@ -178,6 +183,21 @@ impl Database {
         };
         let count = count.await.context("cannot ask the server for its sessions")?;
         Ok(Some(u64::try_from(count).unwrap_or(0)))
+    }
+
+    /// Removes the folder of the database, if it has one. Connections that an interruption has left on
+    /// their way may put a file there meanwhile, so this is tried until they have come to nothing.
+    pub(crate) async fn remove(self) {
+        let Some(folder) = self.folder else {
+            return;
+        };
+        let path = folder.keep();
+        for _ in 0..REMOVALS {
+            if fs::remove_dir_all(&path).is_ok() {
+                return;
+            }
+            sleep(REMOVAL_PAUSE).await;
+        }
     }
 
     /// Takes all connections. A server that has just lost hundreds of them is slow to give new ones,

@@ -70,10 +70,12 @@ async fn start(arguments: &Arguments) -> Result<ExitCode> {
         serve::until(interrupted, &database, arguments.port).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    tokio::select! {
+    let outcome = tokio::select! {
         outcome = compared(arguments, &database) => outcome.map(|()| ExitCode::SUCCESS),
         () = interrupted => Ok(ExitCode::from(INTERRUPTED)),
-    }
+    };
+    database.remove().await;
+    outcome
 }
 
 /// Gives what is done with the next Ctrl-C, which does not end the process from now on.
