@@ -26,7 +26,7 @@ pub(crate) use self::{acquire::Lender, ceiling::Bounded, misuse::Site, permit::L
 pub use self::{
     acquire::{Acquire, Acquiring},
     builder::LimiterBuilder,
-    ceiling::Ceiling,
+    ceiling::{Ceiling, CeilingTerm},
     cells::Instrumentation,
     handle::LimiterHandle,
     map::{LimiterMap, LimiterMapBuilder},
