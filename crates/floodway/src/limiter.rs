@@ -227,7 +227,8 @@ impl Limiter {
     }
 
     /// The limit that the algorithm has chosen, whatever the ceilings are.
-    pub(crate) fn algorithm_limit(&self) -> u32 {
+    #[must_use]
+    pub fn algorithm_limit(&self) -> u32 {
         self.core.algorithm_limit()
     }
 
