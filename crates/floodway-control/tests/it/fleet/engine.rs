@@ -77,3 +77,43 @@ fn a_lease_is_not_ended_by_time_that_passed_before_it() {
     let new = status.replicas.iter().find(|one| one.replica == "new");
     assert!(new.is_some_and(|new| new.remaining_ms == 3_500), "{status:?}");
 }
+
+#[test]
+fn an_engine_with_an_old_copy_learns_from_its_start_on() {
+    let (mut ledger, mut known) = (Ledger::default(), process("known", 1));
+    known.ask(&mut ledger, 0, 2);
+    known.ask(&mut ledger, 1_000, 2);
+    let mut ask = |one: &mut Process, at| {
+        let engine = "another run".to_owned();
+        let request = LeaseRequest { engine, ..one.request(at, 20) };
+        ledger.renew(BEGIN + at, &request).learning
+    };
+    // A newcomer is the first to ask, long after the copy was made.
+    assert!(ask(&mut process("newcomer", 2), 60_000));
+    assert!(ask(&mut known, 60_200));
+    assert!(ask(&mut known, 63_900));
+    assert!(!ask(&mut known, 64_100));
+}
+
+#[test]
+fn who_was_away_does_not_prove_time_that_was_lost_meanwhile() {
+    let (mut ledger, mut away, mut here) =
+        (Ledger::default(), process("away", 1), process("here", 2));
+    for at in [0, 1_000] {
+        // With a floor, so that it stays known.
+        let mut request = away.request(at, 1);
+        request.floor = 1;
+        let reply = ledger.renew(BEGIN + at, &request);
+        away.hear(&reply);
+    }
+    for second in 1..=20 {
+        here.ask(&mut ledger, second * 1_000, 10);
+        // Newcomers cost time.
+        process("newcomer", 100 + second).ask(&mut ledger, second * 1_000 + 200, 0);
+    }
+    // Then the wall clock steps ahead, just before the other one is back.
+    let (before, steps) = (ledger.account().clock.now, 300_000);
+    let request = away.request(20_900, 1);
+    ledger.renew(BEGIN + 20_900 + steps, &request);
+    assert!(ledger.account().clock.now <= before + 500, "{before}");
+}
