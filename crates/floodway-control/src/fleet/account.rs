@@ -106,8 +106,14 @@ impl Account {
         now
     }
 
+    /// Under which lease there may be something that the replica has left behind.
+    #[must_use]
+    pub fn left_under(request: &LeaseRequest, own: Option<&Member>) -> u64 {
+        if request.epoch != 0 { request.epoch } else { own.map_or(0, |own| own.epoch) }
+    }
+
     /// Answers `request`. `own` is what is known of the replica, `left` what it has left behind
-    /// under that lease, or under the request's where nothing is known.
+    /// [under](Self::left_under) its lease.
     pub fn renew(
         &mut self,
         request: &LeaseRequest,
@@ -154,6 +160,10 @@ impl Account {
             member.epoch = epoch;
             member.replica.clone_from(&request.replica);
             member.incarnation = request.incarnation;
+        } else if request.epoch != 0 {
+            // The replica knows: a late repetition of its first request may have got another.
+            self.epoch = self.epoch.max(request.epoch);
+            member.epoch = request.epoch;
         }
         member.take(request, now);
         if request.leaving {

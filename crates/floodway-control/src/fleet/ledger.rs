@@ -146,7 +146,7 @@ impl Ledger {
         let now = self.account.advance(wall, request, own);
         self.lapse(now);
         let own = self.take_member(&request.replica);
-        let epoch = own.as_ref().map_or(request.epoch, |own| own.epoch);
+        let epoch = Account::left_under(request, own.as_ref());
         let left = self.take_remnant(&request.replica, epoch);
         let Step { reply, member, remnant } = self.account.renew(request, own, left);
         self.put(member, remnant);

@@ -57,6 +57,11 @@ impl Process {
         reply.grant
     }
 
+    fn ask_epoch(&mut self, ledger: &mut Ledger, at: u64) -> u64 {
+        self.ask(ledger, at, 0);
+        self.epoch
+    }
+
     /// Asks at `at`, and uses what it is granted.
     fn ask(&mut self, ledger: &mut Ledger, at: u64, want: u32) -> u32 {
         let request = self.request(at, want);
@@ -116,4 +121,21 @@ fn who_was_away_does_not_prove_time_that_was_lost_meanwhile() {
     let request = away.request(20_900, 1);
     ledger.renew(BEGIN + 20_900 + steps, &request);
     assert!(ledger.account().clock.now <= before + 500, "{before}");
+}
+
+#[test]
+fn a_lease_keeps_its_number_whatever_comes_late() {
+    let (mut ledger, mut other, mut one) =
+        (Ledger::default(), process("other", 1), process("one", 2));
+    other.ask(&mut ledger, 0, 1);
+    let first = one.request(0, 1);
+    one.hear(&ledger.renew(BEGIN, &first));
+    assert_eq!(one.epoch, 2);
+    // The engine begins again with nothing, and hears the first request once more.
+    let mut ledger = Ledger::default();
+    ledger.renew(BEGIN + 100, &first);
+    one.ask(&mut ledger, 200, 1);
+    assert_eq!(one.epoch, 2);
+    // And nobody else gets it.
+    assert_eq!(process("third", 3).ask_epoch(&mut ledger, 300), 3);
 }
