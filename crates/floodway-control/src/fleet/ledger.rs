@@ -226,7 +226,8 @@ impl Ledger {
             };
             if let Some(epoch) = epoch {
                 if let Some(remnant) = self.take_remnant(&replica, epoch) {
-                    self.account.release(&remnant);
+                    let left = self.account.expire(remnant);
+                    self.put(None, left);
                 }
             } else if let Some(member) = self.take_member(&replica) {
                 let left = self.take_remnant(&replica, member.epoch);

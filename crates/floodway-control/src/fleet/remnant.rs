@@ -15,8 +15,11 @@ pub struct Remnant {
     pub permits: u32,
     /// How many the replica may go on using: its floor.
     pub keep: u32,
-    /// When they count no more, in the fleet's time; `None`: when somebody confirms it.
+    /// When they count no more, in the fleet's time, or from when on somebody may close them if they
+    /// are `fenced`; `None`: when somebody confirms it.
     pub due: Option<u64>,
+    /// Whether they count until somebody confirms that they are closed.
+    pub fenced: bool,
 }
 
 /// Something that ends at a time.

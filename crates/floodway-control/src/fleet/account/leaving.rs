@@ -32,6 +32,15 @@ impl Account {
         (Some(kept), remnant)
     }
 
+    /// The time of `remnant` has come. What is left of it.
+    pub fn expire(&mut self, remnant: Remnant) -> Option<Remnant> {
+        if remnant.fenced {
+            return Some(Remnant { due: None, ..remnant });
+        }
+        self.release(&remnant);
+        None
+    }
+
     /// `remnant` counts no more: it is closed, or has had the time to close.
     pub fn release(&mut self, remnant: &Remnant) {
         self.total -= u64::from(remnant.permits);
@@ -74,7 +83,8 @@ impl Account {
         let permits = permits + left.as_ref().map_or(0, |left| left.permits);
         let due = (!member.fenced).then_some(until + member.linger);
         let (replica, epoch) = (member.replica.clone(), member.epoch);
-        (permits > 0).then_some(Remnant { replica, epoch, permits, keep, due })
+        let fenced = member.fenced;
+        (permits > 0).then_some(Remnant { replica, epoch, permits, keep, due, fenced })
     }
 
     /// A replica gives everything back. What it still holds stays behind for as long as a lease.

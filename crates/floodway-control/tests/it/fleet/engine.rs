@@ -139,3 +139,24 @@ fn a_lease_keeps_its_number_whatever_comes_late() {
     // And nobody else gets it.
     assert_eq!(process("third", 3).ask_epoch(&mut ledger, 300), 3);
 }
+
+#[test]
+fn what_an_evicted_replica_has_open_counts_until_it_is_closed() {
+    let (mut ledger, mut gone, mut other) =
+        (Ledger::default(), process("gone", 1), process("other", 2));
+    for at in [0, 1_000] {
+        let request = LeaseRequest { fenced: true, ..gone.request(at, 20) };
+        gone.hear(&ledger.renew(BEGIN + at, &request));
+        other.ask(&mut ledger, at, 20);
+    }
+    assert!(ledger.evict("gone"));
+    // While it may be alive, nobody closes what it would open again; then somebody has to.
+    assert_eq!(ledger.unfenced().count(), 0);
+    for at in 2..=8 {
+        assert_eq!(other.ask(&mut ledger, at * 1_000, 20), 0);
+    }
+    let left: Vec<_> = ledger.unfenced().map(|one| (one.replica.clone(), one.epoch)).collect();
+    assert_eq!(left, [("gone".to_owned(), 1)]);
+    ledger.fenced(&left);
+    assert_eq!(other.ask(&mut ledger, 9_000, 20), 20);
+}
