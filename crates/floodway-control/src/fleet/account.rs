@@ -136,6 +136,12 @@ impl Account {
                 let reply = LeaseReply { refresh: own.refresh, ..self.reply(request, &own) };
                 Step { reply, member: Some(own), remnant: left }
             }
+            None if left.as_ref().is_some_and(|left| request.seq <= left.seq) => {
+                // Came late: what it says was true before its lease ended.
+                let epoch = request.epoch;
+                let reply = self.reply(request, &Member { epoch, ..Member::default() });
+                Step { reply, member: None, remnant: left }
+            }
             own => {
                 // Whoever comes back says itself what it still holds.
                 if let Some(left) = left {

@@ -104,7 +104,11 @@ impl Status {
             outstanding: account.total,
             learning: account.is_learning(),
             replicas: members.into_iter().map(|member| MemberStatus::of(member, now)).collect(),
-            remnants: remnants.into_iter().map(|one| RemnantStatus::of(one, now)).collect(),
+            remnants: remnants
+                .into_iter()
+                .filter(|one| one.permits > 0)
+                .map(|one| RemnantStatus::of(one, now))
+                .collect(),
         }
     }
 }

@@ -11,7 +11,9 @@ pub struct Remnant {
     pub replica: String,
     /// By which lease.
     pub epoch: u64,
-    /// How many.
+    /// The last request of the replica.
+    pub seq: u64,
+    /// How many; none where it only keeps requests that come late from being taken for new ones.
     pub permits: u32,
     /// How many the replica may go on using: its floor.
     pub keep: u32,

@@ -82,21 +82,31 @@ impl Account {
         self.remnants += u64::from(permits);
         let permits = permits + left.as_ref().map_or(0, |left| left.permits);
         let due = (!member.fenced).then_some(until + member.linger);
-        let (replica, epoch) = (member.replica.clone(), member.epoch);
+        let (replica, epoch, seq) = (member.replica.clone(), member.epoch, member.seq);
         let fenced = member.fenced;
-        (permits > 0).then_some(Remnant { replica, epoch, permits, keep, due, fenced })
+        (permits > 0).then_some(Remnant { replica, epoch, seq, permits, keep, due, fenced })
     }
 
-    /// A replica gives everything back. What it still holds stays behind for as long as a lease.
+    /// A replica gives everything back. What it still holds stays behind for as long as a lease,
+    /// and that it has gone is remembered, for requests of it that come late.
     pub(super) fn leave(&mut self, request: &LeaseRequest, member: &Member) -> Step {
         self.roster = self.roster.saturating_sub(1);
         self.set_in_force();
         self.relevel();
         let holds = request.applied.max(request.held);
         self.total += u64::from(holds);
-        let remnant = self.put_behind(member, holds, 0, None, self.clock.now + self.ttl(request));
+        let until = self.clock.now + self.ttl(request);
+        let remnant = self.put_behind(member, holds, 0, None, until).unwrap_or_else(|| Remnant {
+            replica: member.replica.clone(),
+            epoch: member.epoch,
+            seq: member.seq,
+            permits: 0,
+            keep: 0,
+            due: Some(until),
+            fenced: false,
+        });
         let grant = 0;
         let reply = LeaseReply { grant, floor: 0, ..self.reply(request, member) };
-        Step { reply, member: None, remnant }
+        Step { reply, member: None, remnant: Some(remnant) }
     }
 }

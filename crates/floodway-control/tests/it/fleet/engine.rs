@@ -160,3 +160,23 @@ fn what_an_evicted_replica_has_open_counts_until_it_is_closed() {
     ledger.fenced(&left);
     assert_eq!(other.ask(&mut ledger, 9_000, 20), 20);
 }
+
+#[test]
+fn a_request_that_comes_late_does_not_bring_back_who_has_left() {
+    let (mut ledger, mut gone, mut other) =
+        (Ledger::default(), process("gone", 1), process("other", 2));
+    gone.ask(&mut ledger, 0, 1);
+    let late = LeaseRequest { held: 1, applied: 1, ..gone.request(500, 1) };
+    gone.ask(&mut ledger, 1_000, 20);
+    // It goes while it still has all of it open; what it said half a second earlier comes then.
+    let leaving = LeaseRequest { leaving: true, applied: 0, held: 20, ..gone.request(1_100, 0) };
+    ledger.renew(BEGIN + 1_100, &leaving);
+    ledger.renew(BEGIN + 1_200, &late);
+    assert_eq!(other.ask(&mut ledger, 1_300, 20), 0);
+    // It has closed everything, and says so.
+    let leaving = LeaseRequest { leaving: true, applied: 0, held: 0, ..gone.request(1_400, 0) };
+    ledger.renew(BEGIN + 1_400, &leaving);
+    ledger.renew(BEGIN + 1_500, &late);
+    assert_eq!(other.ask(&mut ledger, 1_600, 20), 20);
+    assert_eq!(ledger.members().count(), 1);
+}
