@@ -37,6 +37,8 @@ pub struct Account {
     pub lapsed_floors: u64,
     /// How many those are.
     pub lapsed: u32,
+    /// The floors of all replicas.
+    pub floors: u64,
     /// Replicas with a lease that runs.
     pub members: u32,
     /// Replicas that have less than their share.
@@ -50,10 +52,10 @@ pub struct Account {
     pub learning_until: u64,
     /// Until when floors of those are reserved who have not come back since.
     pub reserve_until: u64,
-    /// The highest floor that those who came back ask for.
-    pub reserve_floor: u32,
-    /// How many replicas there were before the engine lost what it knew.
-    pub roster: u32,
+    /// The floors of all replicas before the engine lost what it knew, as far as anybody has heard.
+    pub reserve_floors: u64,
+    /// The floors of those who have come back since.
+    pub returned_floors: u64,
     /// What everybody may have at most.
     pub level: Level,
     /// Since when.
@@ -86,24 +88,21 @@ impl Account {
             .filter(|own| own.incarnation == request.incarnation && !own.lapsed && !begins)
             .map(|own| own.proves(request.sent));
         self.clock.advance(wall, proof);
-        let now = self.clock.now;
         if begins {
             self.engine.clone_from(&request.engine);
+            // So that whoever was seen before was seen earlier.
+            self.clock.now += 1;
+            let now = self.clock.now;
             (self.learning_from, self.learning_until) = (now, now + 1);
             self.reserve_until = now + request.floor_ttl;
-            self.roster = 0;
-            self.reserve_floor = 0;
+            (self.reserve_floors, self.returned_floors) = (0, 0);
         }
         if self.is_learning() {
             let lapsed = LeaseRequest::usable_for(self.ttl(request));
             let until = self.learning_from + lapsed + request.reuse + request.linger;
             self.learning_until = self.learning_until.max(until);
         }
-        if now < self.reserve_until {
-            self.roster = self.roster.max(request.seen_members);
-            self.reserve_floor = self.reserve_floor.max(request.floor);
-        }
-        now
+        self.clock.now
     }
 
     /// Under which lease there may be something that the replica has left behind.
@@ -171,6 +170,13 @@ impl Account {
             self.epoch = self.epoch.max(request.epoch);
             member.epoch = request.epoch;
         }
+        // Nobody is missed but whoever had a lease: newcomers do not stand for them.
+        let was_missed =
+            request.epoch != 0 && (member.seq == 0 || member.seen < self.learning_from);
+        if was_missed && now < self.reserve_until {
+            self.reserve_floors = self.reserve_floors.max(u64::from(request.seen_floors));
+            self.returned_floors += u64::from(request.floor_applied);
+        }
         member.take(request, now);
         if request.leaving {
             return self.leave(request, &member);
@@ -181,6 +187,7 @@ impl Account {
         self.grant(request, &mut member);
         self.hungry += u32::from(member.hungry);
         self.total += u64::from(member.bound);
+        self.floors += u64::from(member.keep);
         let mut reply = self.reply(request, &member);
         if self.remnants > 0 && request.fencer && now >= self.swept + SWEEP_EVERY {
             self.swept = now;
@@ -232,8 +239,7 @@ impl Account {
         if self.clock.now >= self.reserve_until {
             return 0;
         }
-        let missing = self.roster.saturating_sub(self.members + self.lapsed);
-        u64::from(missing) * u64::from(self.reserve_floor)
+        self.reserve_floors.saturating_sub(self.returned_floors)
     }
 
     fn level_if_due(&mut self) {
@@ -257,6 +263,7 @@ impl Account {
 
     /// Counts `member` no more, but for what it may use or holds.
     fn unlist(&mut self, member: &Member) {
+        self.floors -= u64::from(member.keep);
         if member.lapsed {
             self.lapsed -= 1;
             self.lapsed_floors -= u64::from(member.bound);
@@ -283,6 +290,7 @@ impl Account {
             outstanding: u32::try_from(self.total).unwrap_or(u32::MAX),
             unfenced: u32::try_from(self.remnants).unwrap_or(u32::MAX),
             members: self.members,
+            floors: u32::try_from(self.floors + self.reserve()).unwrap_or(u32::MAX),
             hungry: self.hungry,
             learning: self.is_learning(),
             disagree: self.declared.entries().len() > 1,

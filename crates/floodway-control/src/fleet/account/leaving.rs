@@ -25,6 +25,7 @@ impl Account {
         let gone = member.bound - keep;
         self.lapsed += 1;
         self.lapsed_floors += u64::from(keep);
+        self.floors += u64::from(keep);
         let remnant = self.put_behind(&member, gone, keep, left, now);
         let due = member.floor_due;
         let (lapsed, hungry, extra) = (true, false, false);
@@ -90,7 +91,6 @@ impl Account {
     /// A replica gives everything back. What it still holds stays behind for as long as a lease,
     /// and that it has gone is remembered, for requests of it that come late.
     pub(super) fn leave(&mut self, request: &LeaseRequest, member: &Member) -> Step {
-        self.roster = self.roster.saturating_sub(1);
         self.set_in_force();
         self.relevel();
         let holds = request.applied.max(request.held);

@@ -16,10 +16,11 @@ struct Process {
     /// What it uses, and what of that is its floor.
     applied: u32,
     floor: u32,
+    seen_floors: u32,
 }
 
 fn process(name: &'static str, incarnation: u64) -> Process {
-    Process { name, incarnation, epoch: 0, seq: 0, applied: 0, floor: 0 }
+    Process { name, incarnation, epoch: 0, seq: 0, applied: 0, floor: 0, seen_floors: 0 }
 }
 
 impl Process {
@@ -47,6 +48,7 @@ impl Process {
             fenced: false,
             fencer: false,
             seen_members: 0,
+            seen_floors: self.seen_floors,
             engine: String::new(),
             leaving: false,
         }
@@ -54,6 +56,7 @@ impl Process {
 
     fn hear(&mut self, reply: &LeaseReply) -> u32 {
         (self.epoch, self.applied, self.floor) = (reply.epoch, reply.grant, reply.floor);
+        self.seen_floors = reply.floors;
         reply.grant
     }
 
@@ -179,4 +182,36 @@ fn a_request_that_comes_late_does_not_bring_back_who_has_left() {
     ledger.renew(BEGIN + 1_500, &late);
     assert_eq!(other.ask(&mut ledger, 1_600, 20), 20);
     assert_eq!(ledger.members().count(), 1);
+}
+
+/// What is granted to one replica and a newcomer, a while after the engine has begun again, while another
+/// that had a floor of `floor` is away.
+#[track_caller]
+fn floors_stay_reserved(restored: bool, floor: u32) {
+    let (mut ledger, mut away, mut here) =
+        (Ledger::default(), process("away", 1), process("here", 2));
+    let copy = ledger.clone();
+    for at in [0, 1_000, 2_000] {
+        let request = LeaseRequest { floor, want: floor, ..away.request(at, 0) };
+        away.hear(&ledger.renew(BEGIN + at, &request));
+        here.ask(&mut ledger, at, 20);
+    }
+    let mut ledger = if restored { copy } else { Ledger::default() };
+    let mut newcomer = process("newcomer", 3);
+    let mut granted = 0;
+    for at in 3..20 {
+        granted = 0;
+        for one in [&mut here, &mut newcomer] {
+            let engine = "another run".to_owned();
+            let request = LeaseRequest { engine, ..one.request(at * 1_000, 20) };
+            granted += one.hear(&ledger.renew(BEGIN + at * 1_000, &request));
+        }
+    }
+    assert_eq!(granted, BUDGET - floor);
+}
+
+#[test]
+fn an_engine_that_lost_its_state_reserves_the_floors_of_those_who_are_away() {
+    floors_stay_reserved(false, 2);
+    floors_stay_reserved(true, 5);
 }
