@@ -108,7 +108,10 @@ impl Account {
     /// Under which lease there may be something that the replica has left behind.
     #[must_use]
     pub fn left_under(request: &LeaseRequest, own: Option<&Member>) -> u64 {
-        if request.epoch != 0 { request.epoch } else { own.map_or(0, |own| own.epoch) }
+        match own {
+            Some(own) if request.epoch == 0 || own.incarnation != request.incarnation => own.epoch,
+            _ => request.epoch,
+        }
     }
 
     /// Answers `request`. `own` is what is known of the replica, `left` what it has left behind
@@ -121,7 +124,10 @@ impl Account {
     ) -> Step {
         match own {
             Some(own) if own.incarnation != request.incarnation => {
-                if request.epoch != 0 {
+                // Of an old copy, the process may be the former one: leases that begin later have
+                // higher numbers.
+                let outdated = own.seen < self.learning_from && own.epoch < request.epoch;
+                if request.epoch != 0 && !outdated {
                     let reply = LeaseReply { superseded: true, ..self.reply(request, &own) };
                     return Step { reply, member: Some(own), remnant: left };
                 }

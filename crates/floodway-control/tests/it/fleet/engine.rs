@@ -215,3 +215,19 @@ fn an_engine_that_lost_its_state_reserves_the_floors_of_those_who_are_away() {
     floors_stay_reserved(false, 2);
     floors_stay_reserved(true, 5);
 }
+
+#[test]
+fn a_process_is_not_superseded_by_the_former_one_of_an_old_copy() {
+    let (mut ledger, mut former, mut present) =
+        (Ledger::default(), process("one", 1), process("one", 2));
+    former.ask(&mut ledger, 0, 5);
+    let mut copy = ledger.clone();
+    present.ask(&mut ledger, 1_000, 5);
+    let mut ask = |one: &mut Process, at| {
+        let engine = "another run".to_owned();
+        copy.renew(BEGIN + at, &LeaseRequest { engine, ..one.request(at, 5) }).superseded
+    };
+    assert!(!ask(&mut present, 2_000));
+    assert!(ask(&mut former, 2_500));
+    assert!(!ask(&mut present, 3_000));
+}
