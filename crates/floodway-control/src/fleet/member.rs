@@ -3,7 +3,7 @@
 use super::{Claim, LeaseRequest};
 
 /// A replica with a lease, or with a floor that outlived its burst.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Member {
     /// Its name.

@@ -4,6 +4,7 @@ mod books;
 mod chance;
 mod engine;
 mod fair;
+mod model;
 mod property;
 mod replica;
 mod step;
