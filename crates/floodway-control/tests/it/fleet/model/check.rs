@@ -8,6 +8,7 @@ use super::{
 const SETTING: Setting = Setting { budget: 4, floor: 0, begun: 3, loses: false, mutation: None };
 
 #[track_caller]
+#[expect(clippy::print_stderr, reason = "how much was visited belongs to what was found")]
 fn holds(setting: Setting, faults: u32, ticks: u64) {
     let Explored { states, wrong, last } = explore(Fleet::new(setting, faults), ticks);
     eprintln!(
