@@ -103,7 +103,10 @@ local function has_extra(m, want, fair)
   if a.plenty == 1 or want <= fair then return false end
   local nobody_lacks = a.hungry == 0
   if fair > 0 then return nobody_lacks end
-  return m.extra == 0 or nobody_lacks or a.now - m.since < TURN
+  local since = a.now - m.since
+  if nobody_lacks or m.since == 0 then return true end
+  if m.extra == 1 then return since < TURN end
+  return since >= 2 * every()
 end
 
 -- Account::grant
@@ -115,6 +118,7 @@ local function grant(m)
   local target = learning and r.applied or fair + extra
   m.grant = min(target, max(a.usable - (a.total + reserve()), 0))
   m.bound = max(m.grant, r.applied, r.held)
+  if m.grant <= fair then extra = 0 end
   if m.extra ~= extra then m.since = a.now end
   m.extra = extra
   local needs = min(max(want, a.floors_fit == 1 and least or 0), max(fair, 1))
