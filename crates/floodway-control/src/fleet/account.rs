@@ -113,7 +113,8 @@ impl Account {
     ) -> Step {
         match own {
             Some(own) if own.incarnation != request.incarnation => {
-                if request.epoch != 0 {
+                // A newcomer that goes at once has nothing that is counted, so it takes nothing over.
+                if request.epoch != 0 || request.leaving {
                     let reply = LeaseReply { superseded: true, ..self.reply(request, &own) };
                     return Step { reply, member: Some(own), remnant: left };
                 }
@@ -126,6 +127,12 @@ impl Account {
                 // Came before: the same answer, and nothing lasts longer for it.
                 let reply = LeaseReply { refresh: own.refresh, ..self.reply(request, &own) };
                 Step { reply, member: Some(own), remnant: left }
+            }
+            None if left.as_ref().is_some_and(|left| request.seq <= left.seq) => {
+                // Was under way for longer than its lease lasted: the replica has more since.
+                let before = Member { epoch: request.epoch, ..Member::default() };
+                let reply = self.reply(request, &before);
+                Step { reply, member: None, remnant: left }
             }
             own => {
                 // Whoever comes back says itself what it still holds.
