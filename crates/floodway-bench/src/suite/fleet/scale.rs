@@ -169,8 +169,7 @@ fn terms(index: u32) -> Terms {
 async fn calls(redis: &Redis) -> anyhow::Result<(f64, f64)> {
     let client = redis::Client::open(redis.unix_url())?;
     let mut connection = client.get_multiplexed_async_connection().await?;
-    let info: String =
-        redis::cmd("INFO").arg("commandstats").query_async(&mut connection).await?;
+    let info: String = redis::cmd("INFO").arg("commandstats").query_async(&mut connection).await?;
     let line = info.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:"));
     let field = |name: &str| {
         let fields = line.unwrap_or_default().split(',');

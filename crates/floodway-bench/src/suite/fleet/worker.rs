@@ -107,7 +107,8 @@ async fn work(arguments: Arguments) -> anyhow::Result<()> {
         PoolLimiter::builder("orders-db", SqlxPool::new(pool)).ceiling(budget.ceiling()).build()?;
     let lease = budget.lease(&limiter)?;
     let counts = Arc::new(Counts::default());
-    let query = format!("SELECT pg_sleep({})", Duration::from_millis(arguments.query_ms).as_secs_f64());
+    let query =
+        format!("SELECT pg_sleep({})", Duration::from_millis(arguments.query_ms).as_secs_f64());
     for _ in 0..arguments.clients {
         tokio::spawn(ask(limiter.clone(), sqlx::AssertSqlSafe(query.clone()), Arc::clone(&counts)));
     }

@@ -106,9 +106,7 @@ impl World {
 
     fn spawn(&self, index: usize, beats: Arc<Mutex<Beats>>) -> anyhow::Result<Worker> {
         let setup = &self.setup;
-        let url = |role: &str| {
-            format!("postgres://{role}@{}/postgres", self.database.address())
-        };
+        let url = |role: &str| format!("postgres://{role}@{}/postgres", self.database.address());
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(WORD).arg("--replica").arg(format!("worker-{index}"));
         command.arg("--redis").arg(self.redis.url_through(&self.proxy));
@@ -183,9 +181,10 @@ impl World {
 
     /// What workers have complained about.
     pub(super) fn complaints(&self) -> Vec<String> {
-        let said = self.workers.iter().flat_map(|worker| {
-            lock(&worker.beats).said.iter().cloned().collect::<Vec<_>>()
-        });
+        let said = self
+            .workers
+            .iter()
+            .flat_map(|worker| lock(&worker.beats).said.iter().cloned().collect::<Vec<_>>());
         let mut said: Vec<_> = said.collect();
         said.sort();
         said.dedup();
@@ -203,9 +202,9 @@ impl World {
         while begun.elapsed() < patience {
             sleep(SAMPLE_EVERY).await;
             let last = lock(&self.samples).last().copied();
-            if last.is_some_and(|last| {
-                last.at > begun && last.connections >= self.setup.nearly_all()
-            }) {
+            if last
+                .is_some_and(|last| last.at > begun && last.connections >= self.setup.nearly_all())
+            {
                 break;
             }
         }

@@ -10,7 +10,10 @@ use crate::store::StoreError;
 /// not do what is asked while it is what it is, which after a failover another one does.
 pub(super) fn ends_connection(error: &RedisError) -> bool {
     use ServerErrorKind::{MasterDown, ReadOnly};
-    matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse | ErrorKind::Server(MasterDown | ReadOnly))
+    matches!(
+        error.kind(),
+        ErrorKind::Io | ErrorKind::Parse | ErrorKind::Server(MasterDown | ReadOnly)
+    )
 }
 
 /// Whether a key holds something else than a script expects.

@@ -23,19 +23,18 @@ end
 
 -- FleetClock::advance
 local function advance_clock(wall, proven)
-  if a.wall == 0 then a.wall = wall end
-  if not proven then return end
-  local moved = max(wall - a.wall, 0)
+  local moved = a.wall == 0 and 0 or max(wall - a.wall, 0)
   a.wall = wall
-  a.now = max(a.now, min(a.now + moved, proven + SLACK))
+  if proven then a.now = max(a.now, min(a.now + moved, proven + SLACK)) end
 end
 
 -- Account::advance
 local function advance(wall, own)
-  local known = own and own.incarnation == incarnation
+  local begins = a.engine ~= engine
+  local known = own and own.incarnation == incarnation and own.lapsed == 0 and not begins
   advance_clock(wall, known and max(r.sent + own.ahead, 0))
   local now = a.now
-  if a.engine ~= engine then
+  if begins then
     a.engine = engine
     a.learning_from, a.learning_until = now, now + 1
     a.reserve_until = now + r.floor_ttl
@@ -156,7 +155,8 @@ local function lease(m)
   end
   -- Member::take
   local ahead = a.now - r.sent
-  m.ahead = m.seq == 0 and ahead or min(m.ahead, ahead)
+  local anew = m.seq == 0 or m.lapsed == 1
+  m.ahead = anew and ahead or min(m.ahead, ahead)
   m.seq, m.sent, m.seen, m.held = r.seq, r.sent, a.now, r.held
   m.want = r.leaving == 1 and 0 or r.want
   m.floor, m.weight, m.budget, m.margin = r.floor, r.weight, r.budget, r.margin
