@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::Parser;
-use floodway::PoolLimiter;
+use floodway::{PoolLimiter, Queue};
 use floodway_fleet::{Fleet, LeaseStore, PostgresFence, RedisStore, name_connections};
 use floodway_pool::SqlxPool;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,9 @@ use tokio::time::{Instant, interval, sleep};
 
 /// The word by which the program is started as one.
 pub(crate) const WORD: &str = "fleet-worker";
+
+/// The name of the budget, and of what spends it.
+pub(super) const BUDGET: &str = "orders-db";
 
 /// How often it says how it is.
 pub(super) const EVERY: Duration = Duration::from_millis(100);
@@ -97,14 +100,16 @@ async fn work(arguments: Arguments) -> anyhow::Result<()> {
         .connect_lazy(&arguments.database)?;
     let fleet = Fleet::builder(store).replica(arguments.replica).build()?;
     let budget = fleet
-        .budget("orders-db", arguments.budget)
+        .budget(BUDGET, arguments.budget)
         .margin(arguments.margin)
         .floor(arguments.floor)
         .fence(PostgresFence::from_url(&arguments.fence)?)
         .on_lease(name_connections(&pool))
         .build()?;
-    let limiter =
-        PoolLimiter::builder("orders-db", SqlxPool::new(pool)).ceiling(budget.ceiling()).build()?;
+    let limiter = PoolLimiter::builder(BUDGET, SqlxPool::new(pool))
+        .queue(Queue::fifo().max_wait(PATIENCE))
+        .ceiling(budget.ceiling())
+        .build()?;
     let lease = budget.lease(&limiter)?;
     let counts = Arc::new(Counts::default());
     let query =

@@ -188,8 +188,7 @@ impl Pair {
                 known.clone()
             }
         };
-        let (reply, wall) =
-            self.store.renew_and_tell(&self.budget, request.clone()).await.unwrap();
+        let (reply, wall) = self.store.renew_and_tell(&self.budget, request.clone()).await.unwrap();
         let expected = self.ledger.renew(wall, &request);
         prop_assert_eq!(&reply, &expected);
         if renewal.way == Way::Answered && !reply.superseded {
