@@ -14,7 +14,7 @@ use std::{
 use floodway_control::fleet::{LeaseReply, LeaseRequest, Ledger, Remnant, Status};
 
 use super::{EngineReport, LeaseStore, StoreFuture};
-use crate::boot_time::BootTime;
+use crate::LeaseClock;
 
 /// Budgets in the memory of this process: for tests, and for several parts of one process that share a
 /// budget. Cloning gives the same budgets.
@@ -23,7 +23,7 @@ pub struct MemoryStore(Arc<Inner>);
 
 struct Inner {
     ledgers: Mutex<BTreeMap<String, Ledger>>,
-    clock: BootTime,
+    clock: LeaseClock,
     shift: AtomicI64,
 }
 
@@ -31,8 +31,14 @@ impl MemoryStore {
     /// No budget yet.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_clock(LeaseClock::boot())
+    }
+
+    /// No budget yet, and leases that end by `clock`.
+    #[must_use]
+    pub fn with_clock(clock: LeaseClock) -> Self {
         let (ledgers, shift) = (Mutex::default(), AtomicI64::new(0));
-        Self(Arc::new(Inner { ledgers, clock: BootTime::start(), shift }))
+        Self(Arc::new(Inner { ledgers, clock, shift }))
     }
 
     fn ledgers(&self) -> MutexGuard<'_, BTreeMap<String, Ledger>> {
