@@ -30,9 +30,9 @@ export const KINDS = [
   {
     kind: "fleet", list: "leases", title: "Fleet", word: "lease", derive: withMode,
     charts: [
-      { title: "This replica", format: "count", series: [line("held", "held"), other("wanted", "wanted", "purple"), bound("granted", "granted")] },
-      { title: "The fleet", format: "count", series: [line("outstanding", "outstanding"), other("unfenced", "unfenced", "red"), bound("usable", "usable")] },
-      { title: "Renewals", format: "rate", series: [line("renewed", "granted"), line("not_renewed", "not", "red")] },
+      { title: "Held against granted", format: "count", series: [line("held", "held"), bound("granted", "granted")] },
+      { title: "Wanted against granted", format: "count", series: [line("wanted", "wanted", "purple"), bound("granted", "granted")] },
+      { title: "Leased by the whole fleet", format: "count", series: [line("outstanding", "leased"), bound("usable", "usable")] },
     ],
   },
   {

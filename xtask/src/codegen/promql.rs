@@ -199,6 +199,11 @@ impl Expr {
         Self(format!("clamp_max({self}, {most})"))
     }
 
+    /// Leaves out zeros, which stand for nothing.
+    pub(super) fn nonzero(&self) -> Self {
+        Self(format!("({self} > 0)"))
+    }
+
     /// Zero where it is below.
     pub(super) fn not_negative(&self) -> Self {
         Self(format!("clamp_min({self}, 0)"))

@@ -1,7 +1,7 @@
 //! The numbers of each component that the status page draws over time.
 
 use super::data::{
-    BatcherRow, FanOutRow, FleetRow, LimiterRow, PoolRow, Rows, rate_but, rate_of, total_rate,
+    BatcherRow, FanOutRow, FleetRow, LimiterRow, PoolRow, Rows, rate_but, total_rate,
 };
 
 /// The kind and the name of a component.
@@ -36,9 +36,6 @@ const FLEET: &[Drawn<FleetRow>] = &[
     ("wanted", |row| row.wanted),
     ("usable", |row| row.usable),
     ("outstanding", |row| row.outstanding),
-    ("unfenced", |row| row.unfenced),
-    ("renewed", |row| Some(rate_of(&row.renewals, &["granted"]))),
-    ("not_renewed", |row| Some(rate_but(&row.renewals, &["granted"]))),
 ];
 
 const BATCHER: &[Drawn<BatcherRow>] = &[

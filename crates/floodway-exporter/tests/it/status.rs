@@ -119,10 +119,10 @@ async fn a_lease_is_shown_with_what_the_engine_says_of_the_fleet() {
     assert_eq!(row["disagreement"], false);
     let finding = &now["findings"][0];
     assert_eq!((&finding["kind"], &finding["severity"]), (&"fleet".into(), &"warning".into()));
-    assert_eq!(finding["text"], "its lease has lapsed: has its floor of 3 for 5 min");
+    assert_eq!(finding["text"], "its lease has lapsed: uses its floor of 3 for another 5 min");
     let series = &now["history"]["series"][0];
     assert_eq!(series["values"]["outstanding"][0], 38.0);
-    assert_eq!(series["values"]["unfenced"][0], Value::Null);
+    assert_eq!(series["values"]["wanted"][0], Value::Null);
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ pub(super) fn dashboard() -> Dashboard {
         sections: vec![
             Section::open("At a glance", vec![glance()]),
             Section::open("Budget", vec![budget::leased(), budget::used()]),
-            Section::open("This replica's lease", vec![lease::lease()]),
+            Section::open("The lease of one replica, or of several", vec![lease::lease()]),
             Section::open("Trouble", vec![trouble::trouble()]),
             Section::collapsed("Renewals", vec![lease::renewals(), lease::times()]),
         ],

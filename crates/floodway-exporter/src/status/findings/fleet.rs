@@ -14,8 +14,9 @@ const OFTEN: f64 = 0.1;
 
 pub(super) fn lease(row: &FleetRow) -> Vec<(Severity, String)> {
     let mut said = Vec::new();
-    said.extend(own(row));
+    // The cause before what comes of it.
     said.extend(renewing(row));
+    said.extend(own(row));
     let is_answered = row.state != Some("none");
     if is_answered && row.lease_age.is_some_and(|age| age < FRESH) {
         fleet(row, &mut said);
@@ -26,7 +27,8 @@ pub(super) fn lease(row: &FleetRow) -> Vec<(Severity, String)> {
 /// What this replica has, where that is not a lease.
 fn own(row: &FleetRow) -> Option<(Severity, String)> {
     let granted = row.granted.unwrap_or(0.0);
-    let until = row.lease_remaining.map_or_else(String::new, |left| format!(" for {}", span(left)));
+    let until =
+        row.lease_remaining.map_or_else(String::new, |left| format!(" for another {}", span(left)));
     match row.state? {
         "superseded" => Some((
             Critical,
@@ -43,7 +45,7 @@ fn own(row: &FleetRow) -> Option<(Severity, String)> {
             format!("its lease has lapsed: goes on with {granted:.0} permits{until}"),
         )),
         "floor" => {
-            Some((Warning, format!("its lease has lapsed: has its floor of {granted:.0}{until}")))
+            Some((Warning, format!("its lease has lapsed: uses its floor of {granted:.0}{until}")))
         }
         "unleased" => {
             Some((Warning, format!("has no lease: uses a share of {granted:.0} without one")))
@@ -180,7 +182,7 @@ mod tests {
             lease_remaining: Some(500.0),
             ..cut_off
         };
-        check(&lease(&floor), Warning, "has its floor of 2 for 8 min");
+        check(&lease(&floor), Warning, "uses its floor of 2 for another 8 min");
         let ended =
             FleetRow { state: Some("none"), granted: Some(0.0), lease_age: Some(700.0), ..floor };
         let said = lease(&ended);

@@ -5,7 +5,7 @@ use floodway_metrics::catalogue::fleet::{
     OUTCOME, RENEWAL_DURATION, RENEWALS, STATE, WANTED,
 };
 
-use super::{Draft, EACH, Line, NAME, NO_LEASE, NO_RENEWALS, Text};
+use super::{Draft, Line, NAME, NO_LEASE, NO_RENEWALS, Text};
 use crate::codegen::promql::{gauge, rate};
 
 /// Of each [`STATE`], in its order: green is a lease, yellow and orange are less than one.
@@ -16,22 +16,22 @@ pub(super) fn lease() -> Line {
     let lease = Draft::time_series(Text {
         title: "Lease",
         unit: "short",
-        description: "Of each replica: permits that it may use (granted), holds, could use (wanted), \
-            and keeps when its burst lapses (floor, dashed). Choose one at Instance above. Good: held \
-            follows wanted, below granted. Wanted above granted: the budget is exhausted, or others \
-            give back late. Held above granted for longer than a transaction: connections are not \
-            closed after a shrink.",
+        description: "Of the replicas selected above, together: permits that they may use (granted), \
+            hold, could use (wanted), and keep when their bursts lapse (floor, dashed). Choose one at \
+            Instance to see its own lease. Good: held follows wanted, below granted. Wanted above \
+            granted: the budget is exhausted, or others give back late. Held above granted for longer \
+            than a transaction: connections are not closed after a shrink.",
         no_value: NO_LEASE,
     })
-    .query(gauge(&GRANTED).sum_by(EACH), "{{budget}} {{instance}} granted")
-    .query(gauge(&HELD).sum_by(EACH), "{{budget}} {{instance}} held")
-    .query(gauge(&WANTED).sum_by(EACH), "{{budget}} {{instance}} wanted")
-    .bound(gauge(&FLOOR).sum_by(EACH), "{{budget}} {{instance}} floor");
+    .query(gauge(&GRANTED).sum_by(NAME), "{{budget}} granted")
+    .query(gauge(&HELD).sum_by(NAME), "{{budget}} held")
+    .query(gauge(&WANTED).sum_by(NAME), "{{budget}} wanted")
+    .bound(gauge(&FLOOR).sum_by(NAME), "{{budget}} floor");
     let state = Draft::time_series(Text {
         title: "State",
         unit: "short",
         description: "Replicas by what their permits come from, on top of one another; choose one at \
-            Instance above for its own history. Good: leased (green). Learning: the engine lost what \
+            Instance for its own history. Good: leased (green). Learning: the engine lost what \
             it knew and grants nothing new for some seconds. Reused, floor, unleased: the engine is \
             not reached. None: no permits at all. Superseded: another process took the replica's \
             name. Released: it has gone in good order.",
@@ -70,11 +70,12 @@ pub(super) fn times() -> Line {
         title: "Time until a lapse",
         unit: "s",
         description: "Time until what a replica may use lapses without a renewal, of the replica that \
-            has the least. Good: between the ttl less a quarter and that less a refresh: with the \
-            defaults, 2 to 3 s. Zero: some replica has no permits, or some without an end.",
+            has the least. Good: between three quarters of the ttl and a refresh less: with the \
+            defaults, 2 to 3 s. Dips to zero: renewals come late. Minutes: all are on their floors. \
+            Nothing where no replica has permits that end.",
         no_value: NO_LEASE,
     })
-    .query(gauge(&LEASE_REMAINING).min_by(NAME), "{{budget}}");
+    .query(gauge(&LEASE_REMAINING).nonzero().min_by(NAME), "{{budget}}");
     let age = Draft::time_series(Text {
         title: "Age of the last reply",
         unit: "s",
