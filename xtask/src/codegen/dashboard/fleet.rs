@@ -110,6 +110,8 @@ fn glance() -> Line {
         said(&OUTSTANDING).less(&gauge(&BUDGET).less(&gauge(&MARGIN))).max().not_negative(),
         "over",
     )
+    // What was said long ago is no value.
+    .instant()
     .bad_from(1.0);
     let without = Draft::stat(Text {
         title: "Without a lease",
@@ -130,6 +132,7 @@ fn glance() -> Line {
         no_value: NO_ANSWER,
     })
     .query(said(&HUNGRY_REPLICAS).max(), "hungry")
+    .instant()
     .notable_from(1.0);
     let unfenced = Draft::stat(Text {
         title: "Unfenced",
@@ -140,6 +143,7 @@ fn glance() -> Line {
         no_value: NO_ANSWER,
     })
     .query(said(&UNFENCED).max(), "unfenced")
+    .instant()
     .notable_from(1.0);
     let success = Draft::stat(Text {
         title: "Renewals granted",
