@@ -2,6 +2,8 @@
 
 mod build;
 mod conformance;
+#[cfg(feature = "postgres")]
+mod fence;
 mod lease;
 mod outage;
 #[cfg(feature = "redis")]

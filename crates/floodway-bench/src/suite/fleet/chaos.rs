@@ -37,7 +37,8 @@ pub(super) fn measure(effort: Effort, report: &mut Report) -> anyhow::Result<()>
         runtime.block_on(async {
             world.until_full(secs(30)).await;
             let for_so_long = if shift_clock { clocks } else { kills };
-            outcome.add(&world, kill(&mut world, for_so_long).await?);
+            let since = kill(&mut world, for_so_long).await?;
+            outcome.add(&world, since);
             if !shift_clock {
                 let since = Instant::now();
                 halt(&world, stop).await;

@@ -110,7 +110,7 @@ async fn work(arguments: Arguments) -> anyhow::Result<()> {
     let query =
         format!("SELECT pg_sleep({})", Duration::from_millis(arguments.query_ms).as_secs_f64());
     for _ in 0..arguments.clients {
-        tokio::spawn(ask(limiter.clone(), sqlx::AssertSqlSafe(query.clone()), Arc::clone(&counts)));
+        tokio::spawn(ask(limiter.clone(), query.clone(), Arc::clone(&counts)));
     }
     let mut beats = interval(EVERY);
     loop {
@@ -128,17 +128,14 @@ async fn work(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 /// One client: asks again as soon as it is answered.
-async fn ask(
-    limiter: PoolLimiter<SqlxPool<sqlx::Postgres>>,
-    query: sqlx::AssertSqlSafe<String>,
-    counts: Arc<Counts>,
-) {
+async fn ask(limiter: PoolLimiter<SqlxPool<sqlx::Postgres>>, query: String, counts: Arc<Counts>) {
     loop {
         let connection = limiter.connection(Instant::now() + PATIENCE).await;
         let outcome = match connection {
-            Ok(mut connection) => {
-                sqlx::raw_sql(query.clone()).execute(&mut **connection).await.map(drop)
-            }
+            Ok(mut connection) => sqlx::raw_sql(sqlx::AssertSqlSafe(query.clone()))
+                .execute(&mut **connection)
+                .await
+                .map(drop),
             Err(floodway::ConnectionError::Pool(error)) => Err(error),
             Err(error) => {
                 eprintln!("{error}");
