@@ -4,6 +4,8 @@ mod build;
 mod conformance;
 mod lease;
 mod outage;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 mod support;
