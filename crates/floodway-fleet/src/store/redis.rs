@@ -110,7 +110,8 @@ impl RedisStore {
     where
         T: FromRedisValue + Send + 'static,
     {
-        let answered = self.0.links.call(|link| async move { run.answer::<T>(&link).await }).await?;
+        let answered =
+            self.0.links.call(|link| async move { run.answer::<T>(&link).await }).await?;
         self.checked(budget, answered).await
     }
 
@@ -141,7 +142,10 @@ impl RedisStore {
         for (key, kind) in keys.all().into_iter().zip(kinds) {
             let expected = if key == keys.due { "zset" } else { "hash" };
             if kind != "none" && kind != expected {
-                return Err(StoreError::Foreign { place: key.to_owned(), found: format!("a {kind}") });
+                return Err(StoreError::Foreign {
+                    place: key.to_owned(),
+                    found: format!("a {kind}"),
+                });
             }
             if key == keys.account && kind != "none" {
                 self.examine_account(key).await?;
@@ -219,14 +223,16 @@ impl RedisStore {
         self.examine(budget).await?;
         let Some(state) = state else { return Ok(None) };
         let (mut status, now) = record::account(&state).ok_or_else(|| self.unexpected())?;
-        let members = members.into_iter().map(|(replica, text)| record::member(replica, &text, now));
+        let members =
+            members.into_iter().map(|(replica, text)| record::member(replica, &text, now));
         status.replicas = members.collect::<Option<_>>().ok_or_else(|| self.unexpected())?;
         status.replicas.sort_by(|one, other| one.replica.cmp(&other.replica));
         let kinds = declared.into_iter().map(|(kind, count)| record::declared(&kind, count));
         let mut kinds: Vec<_> = kinds.collect::<Option<_>>().ok_or_else(|| self.unexpected())?;
         kinds.sort_unstable();
         let declared = kinds.into_iter();
-        status.declared = declared.map(|((_, budget, margin), count)| (budget, margin, count)).collect();
+        status.declared =
+            declared.map(|((_, budget, margin), count)| (budget, margin, count)).collect();
         let remnants = self.remnants(&remnants)?.into_iter();
         status.remnants = remnants.map(|one| record::remnant_status(one, now)).collect();
         Ok(Some(status))
@@ -235,7 +241,8 @@ impl RedisStore {
     /// In ascending order.
     fn remnants(&self, found: &[(String, Vec<u8>)]) -> Result<Vec<Remnant>, StoreError> {
         let remnants = found.iter().map(|(place, text)| record::remnant(place, text));
-        let mut remnants: Vec<_> = remnants.collect::<Option<_>>().ok_or_else(|| self.unexpected())?;
+        let mut remnants: Vec<_> =
+            remnants.collect::<Option<_>>().ok_or_else(|| self.unexpected())?;
         remnants.sort_unstable();
         Ok(remnants)
     }

@@ -10,14 +10,17 @@ use crate::store::StoreError;
 /// not do what is asked while it is what it is, which after a failover another one does.
 pub(super) fn ends_connection(error: &RedisError) -> bool {
     use ServerErrorKind::{MasterDown, ReadOnly};
-    matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse | ErrorKind::Server(MasterDown | ReadOnly))
+    matches!(
+        error.kind(),
+        ErrorKind::Io | ErrorKind::Parse | ErrorKind::Server(MasterDown | ReadOnly)
+    )
 }
 
 /// Whether a key holds something else than a script expects.
 pub(super) fn is_foreign(error: &RedisError) -> bool {
-    // Redis before 7 quotes what a call within a script failed with.
-    let quoted = || error.detail().is_some_and(|detail| detail.contains("WRONGTYPE"));
-    matches!(error.code(), Some("FOREIGN" | "WRONGTYPE")) || quoted()
+    // Redis before 7 quotes what a call within a script failed with, and so does the client of what a
+    // transaction did.
+    matches!(error.code(), Some("FOREIGN" | "WRONGTYPE")) || error.to_string().contains("WRONGTYPE")
 }
 
 pub(super) fn store_error(engine: &str, error: RedisError) -> StoreError {

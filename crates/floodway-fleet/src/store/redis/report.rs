@@ -18,8 +18,8 @@ pub(super) async fn report(links: &Links, shift: &AtomicI64) -> Result<EngineRep
     });
     let (seconds, micros) = time.await?.map_err(|error| links.error(error))?;
     let round_trip = began.elapsed();
-    let millis = (seconds * 1000 + micros / 1000)
-        .saturating_add_signed(shift.load(Ordering::Relaxed));
+    let millis =
+        (seconds * 1000 + micros / 1000).saturating_add_signed(shift.load(Ordering::Relaxed));
     let info = links.call(|link| async move {
         redis::cmd("INFO").query_async::<String>(&mut link.connection.clone()).await
     });
