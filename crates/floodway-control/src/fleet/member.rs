@@ -83,7 +83,8 @@ impl Member {
 
     pub(super) fn take(&mut self, request: &LeaseRequest, now: u64) {
         let ahead = now.cast_signed() - request.sent.cast_signed();
-        self.ahead = if self.seq == 0 { ahead } else { self.ahead.min(ahead) };
+        let anew = self.seq == 0 || self.lapsed;
+        self.ahead = if anew { ahead } else { self.ahead.min(ahead) };
         self.seq = request.seq;
         self.sent = request.sent;
         self.seen = now;

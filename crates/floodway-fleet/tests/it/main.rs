@@ -4,6 +4,8 @@
 mod agreement;
 mod build;
 mod conformance;
+#[cfg(feature = "postgres")]
+mod fence;
 mod lease;
 mod outage;
 #[cfg(feature = "postgres")]
