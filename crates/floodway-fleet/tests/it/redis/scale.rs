@@ -58,10 +58,9 @@ async fn ten_thousand_replicas_cost_one_server_little() {
         round(&store, &mut fleet, now, vary).await;
         times.push(script_time(&server).await);
     }
-    // The last rounds are past joining and learning, and every request wants something new.
-    let micros = times.pop().expect("a round");
-    println!("{times:?}, {micros}");
-    assert!(micros < 120.0, "{micros} µs of the server's time per renewal");
+    // Every request wants something new. What else runs on the machine only adds to a round.
+    let micros = times.iter().copied().fold(f64::INFINITY, f64::min);
+    assert!(micros < 100.0, "{times:?} µs of the server's time per renewal");
     let status = store.status("large").await.expect("a status").expect("a budget");
     assert_eq!(status.replicas.len(), FLEET);
     let used: u64 = fleet.iter().map(|one| u64::from(one.request.applied)).sum();
