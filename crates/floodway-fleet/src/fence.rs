@@ -1,8 +1,14 @@
 //! Closing what replicas that are gone have left behind.
 
+#[cfg(feature = "postgres")]
+mod postgres;
+
 use std::{error::Error, pin::Pin};
 
 use floodway_control::fleet::Remnant;
+
+#[cfg(feature = "postgres")]
+pub use self::postgres::{FenceError, PostgresFence};
 
 /// What a fence is doing.
 pub type FenceFuture<'a> =

@@ -28,7 +28,7 @@
 //!
 //! - [`Fleet`] is this process, [`Budget`] what it shares, [`Lease`] its part.
 //! - [`LeaseStore`] is where budgets are kept: `RedisStore`, `PostgresStore`, [`MemoryStore`].
-//! - [`Fence`] closes at the backend what replicas have left there that are gone.
+//! - [`Fence`] closes at the backend what replicas have left there that are gone: `PostgresFence`.
 
 mod budget;
 mod cells;
@@ -40,6 +40,8 @@ mod fleet;
 mod holder;
 mod keeper;
 mod lease;
+#[cfg(feature = "postgres")]
+mod naming;
 mod shared;
 mod store;
 mod sweep;
@@ -48,6 +50,10 @@ pub use floodway_control::fleet::{
     HolderState, LeaseReply, LeaseRequest, MemberStatus, Remnant, RemnantStatus, Status,
 };
 
+#[cfg(feature = "postgres")]
+pub use self::store::PostgresStore;
+#[cfg(feature = "redis")]
+pub use self::store::RedisStore;
 pub use self::{
     budget::{Budget, BudgetBuilder, OnOutage},
     clock::LeaseClock,
@@ -57,4 +63,9 @@ pub use self::{
     holder::Holder,
     lease::{Lease, LeaseSnapshot},
     store::{EngineReport, LeaseStore, MemoryStore, Source, StoreError, StoreFuture},
+};
+#[cfg(feature = "postgres")]
+pub use self::{
+    fence::{FenceError, PostgresFence},
+    naming::name_connections,
 };

@@ -127,7 +127,8 @@ impl Account {
                 // Of an old copy, the process may be the former one: leases that begin later have
                 // higher numbers.
                 let outdated = own.seen < self.learning_from && own.epoch < request.epoch;
-                if request.epoch != 0 && !outdated {
+                // And a newcomer that goes at once has nothing that is counted: it takes nothing over.
+                if (request.epoch != 0 && !outdated) || request.leaving {
                     let reply = LeaseReply { superseded: true, ..self.reply(request, &own) };
                     return Step { reply, member: Some(own), remnant: left };
                 }

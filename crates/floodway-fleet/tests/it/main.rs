@@ -1,6 +1,15 @@
 //! Public behaviour of leases.
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod agreement;
 mod build;
+mod conformance;
+#[cfg(feature = "postgres")]
+mod fence;
 mod lease;
 mod outage;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 mod support;

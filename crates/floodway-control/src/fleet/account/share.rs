@@ -69,13 +69,14 @@ impl Account {
     /// How long bursts last: longer in a fleet whose replicas renew less often.
     pub(super) fn ttl(&self, request: &LeaseRequest) -> u64 {
         let every = self.every(request);
-        if every == request.refresh { request.ttl } else { request.ttl * every / request.refresh }
+        let declared = request.refresh.max(1);
+        if every == declared { request.ttl } else { request.ttl * every / declared }
     }
 
     fn every(&self, request: &LeaseRequest) -> u64 {
         // An engine that has lost what it knew learns from the replicas how many they are.
         let members = self.members.max(request.seen_members);
-        request.refresh.max(u64::from(members) * 1000 / REQUESTS_PER_SECOND)
+        request.refresh.max(1).max(u64::from(members) * 1000 / REQUESTS_PER_SECOND)
     }
 
     fn refresh(&self, request: &LeaseRequest, hungry: bool) -> u64 {
