@@ -161,6 +161,15 @@ impl World {
         // Nobody closes what no engine remembers: where an engine loses what it knew while a process is
         // paused or gone, it is the database that has to notice.
         self.orphans.clear();
+        // What processes that are gone had sent ends with its connection: an engine that knows nothing
+        // could not tell that the name has another process now.
+        let alive: Vec<_> = self.slots.iter().flatten().collect();
+        let lives =
+            |incarnation| alive.iter().any(|one| one.holder.terms().incarnation == incarnation);
+        self.flying.retain(|_, message| match message {
+            Message::Request(_, request) => lives(request.incarnation),
+            _ => true,
+        });
         self.slots.iter_mut().flatten().for_each(|one| one.unknown = true);
         // What replicas keep without a burst is known to an engine if anybody who comes back has heard
         // of all of it.
