@@ -123,11 +123,11 @@ impl<H: Holder> Keeper<H> {
 
     fn take(&mut self, now: u64, reply: LeaseReply, jitter: f64) {
         let shared = &self.shared;
-        let (before, was_failing, wants) = {
+        let (before, was_failing) = {
             let mut known = shared.known();
             let was_failing = std::mem::take(&mut known.failing);
             known.failure = None;
-            (known.lease.epoch(), was_failing, known.demand.want > 0)
+            (known.lease.epoch(), was_failing)
         };
         if was_failing {
             tracing::info!(budget = shared.name, "the engine answers again");
@@ -139,7 +139,7 @@ impl<H: Holder> Keeper<H> {
         {
             on_lease(&application_name(&shared.name, reply.epoch, self.fleet.replica()));
         }
-        let refused = reply.superseded || (reply.grant == 0 && wants);
+        let refused = reply.superseded;
         if reply.superseded {
             tracing::error!(
                 budget = shared.name,

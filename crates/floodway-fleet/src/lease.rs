@@ -63,8 +63,8 @@ pub struct LeaseSnapshot {
     pub replicas: u32,
     /// Replicas that have less than their share.
     pub hungry: u32,
-    /// Since the last renewal was sent; `None` before the first.
-    pub age: Option<Duration>,
+    /// Since the request was sent that was answered last; since the budget was built before that.
+    pub age: Duration,
     /// Until what it may use now ends; `None` if that does not end by itself.
     pub remaining: Option<Duration>,
     /// What this replica declares, where another budget is in force.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use floodway_control::fleet::{Cap, Demand, HolderState, LeaseHolder};
-use floodway_metrics::Registry;
+use floodway_metrics::{Collector, ComponentKind, Registry, Source};
 use tokio::sync::Notify;
 
 use crate::{
@@ -61,8 +61,8 @@ impl Shared {
     }
 
     pub(crate) fn register(self: &Arc<Self>, registry: &Registry) -> Result<(), BuildError> {
-        let _ = (self, registry);
-        Ok(())
+        let source: Arc<dyn Source> = Arc::clone(self) as _;
+        Ok(registry.register(ComponentKind::Fleet, &self.name, &source)?)
     }
 
     /// Whether nobody has begun before.
@@ -107,7 +107,7 @@ impl Shared {
             unfenced: reply.unfenced,
             replicas: reply.members,
             hungry: reply.hungry,
-            age: last.map(|(_, sent)| Duration::from_millis(now.saturating_sub(sent))),
+            age: Duration::from_millis(now.saturating_sub(known.lease.since())),
             remaining: cap.until.map(|until| Duration::from_millis(until.saturating_sub(now))),
             disagreement: (declared != in_force).then_some(BudgetDisagreement {
                 declared: declared.0,
@@ -121,5 +121,12 @@ impl Shared {
     /// Held for a few comparisons at a time, and never while foreign code runs.
     pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source for Shared {
+    fn collect(&self, out: &mut Collector) {
+        let disagree = self.known().lease.last().is_some_and(|(reply, _)| reply.disagree);
+        self.cells.collect(&self.snapshot(), disagree, out);
     }
 }

@@ -234,6 +234,12 @@ impl LeaseHolder {
         self.granted_at.map(|at| (&self.reply, at))
     }
 
+    /// When the request was sent that was answered last; when the replica began, before that.
+    #[must_use]
+    pub fn since(&self) -> u64 {
+        self.granted_at.unwrap_or(self.begun)
+    }
+
     /// What the replica declares.
     #[must_use]
     pub const fn terms(&self) -> &Terms {

@@ -1,9 +1,10 @@
 //! Leases while the engine can be reached.
 
 use floodway_fleet::{GrantError, LeaseStore};
+use floodway_metrics::catalogue::fleet as metrics;
 use tokio::time::Instant;
 
-use crate::support::{Replica, go_on, memory, ms};
+use crate::support::{Cut, Replica, Way, go_on, memory, ms};
 
 #[tokio::test(start_paused = true)]
 async fn nothing_may_be_used_before_the_first_grant_and_all_of_it_alone() {
@@ -126,4 +127,29 @@ async fn weights_divide_what_is_scarce() {
     go_on(ms(4_000), &[&heavy, &light]).await;
     heavy.check(30, "leased");
     light.check(10, "leased");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_to_a_lease_is_in_the_metrics() {
+    let store = memory();
+    let cut = Cut::new(&store);
+    let one = Replica::new(cut.clone(), "one", |b| b.floor(2));
+    go_on(ms(1_500), &[&one]).await;
+    let number = |metric, labels: &[&str]| {
+        let labels = [&["db"], labels].concat();
+        one.registry.snapshot().number(metric, &labels).unwrap()
+    };
+    assert_eq!(number(&metrics::BUDGET, &[]), 42.0);
+    assert_eq!(number(&metrics::GRANTED, &[]), 40.0);
+    assert_eq!(number(&metrics::OUTSTANDING, &[]), 40.0);
+    assert_eq!(number(&metrics::LEASE_INFO, &["leased"]), 1.0);
+    assert_eq!(number(&metrics::RENEWALS, &["granted"]), 2.0);
+    assert_eq!(number(&metrics::GRANT_CHANGES, &["up"]), 1.0);
+    cut.set(Way::Refused);
+    go_on(ms(4_000), &[&one]).await;
+    assert_eq!(number(&metrics::LAPSES, &[]), 1.0);
+    assert_eq!(number(&metrics::GRANT_CHANGES, &["down"]), 1.0);
+    assert_eq!(number(&metrics::LEASE_INFO, &["floor"]), 1.0);
+    assert!(number(&metrics::RENEWALS, &["failed"]) >= 8.0);
+    assert!(number(&metrics::LEASE_AGE, &[]) > 3.0);
 }

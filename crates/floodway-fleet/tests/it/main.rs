@@ -1,8 +1,11 @@
 //! Public behaviour of leases.
 
 mod build;
+mod conformance;
 #[cfg(feature = "postgres")]
 mod fence;
 mod lease;
 mod outage;
+#[cfg(feature = "redis")]
+mod redis;
 mod support;

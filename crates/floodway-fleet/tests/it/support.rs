@@ -64,6 +64,7 @@ pub(crate) struct Replica {
     pub(crate) lease: Lease,
     pub(crate) limiter: Limiter,
     pub(crate) load: Load,
+    pub(crate) registry: Registry,
 }
 
 impl Replica {
@@ -81,10 +82,11 @@ impl Replica {
         weight: u32,
         describe: impl FnOnce(BudgetBuilder) -> BudgetBuilder,
     ) -> Self {
+        let registry = Registry::new();
         let fleet = Fleet::builder(store)
             .replica(name)
             .weight(weight)
-            .registry(&Registry::new())
+            .registry(&registry)
             .clock(LeaseClock::tokio())
             .build()
             .expect("a valid replica");
@@ -98,7 +100,7 @@ impl Replica {
         let load = Load { limiter: limiter.clone(), wants: Arc::default(), stuck: Arc::default() };
         load.set(100);
         let lease = budget.lease(&load).expect("the first lease");
-        Self { budget, lease, limiter, load }
+        Self { budget, lease, limiter, load, registry }
     }
 
     #[track_caller]
