@@ -170,6 +170,7 @@ impl LeaseHolder {
             fenced: terms.fenced,
             fencer: terms.fencer,
             seen_members: self.reply.members,
+            seen_floors: self.reply.floors,
             engine: String::new(),
             leaving,
         }

@@ -104,7 +104,11 @@ impl Status {
             outstanding: account.total,
             learning: account.is_learning(),
             replicas: members.into_iter().map(|member| MemberStatus::of(member, now)).collect(),
-            remnants: remnants.into_iter().map(|one| RemnantStatus::of(one, now)).collect(),
+            remnants: remnants
+                .into_iter()
+                .filter(|one| one.permits > 0)
+                .map(|one| RemnantStatus::of(one, now))
+                .collect(),
         }
     }
 }
@@ -146,7 +150,7 @@ impl Ledger {
         let now = self.account.advance(wall, request, own);
         self.lapse(now);
         let own = self.take_member(&request.replica);
-        let epoch = own.as_ref().map_or(request.epoch, |own| own.epoch);
+        let epoch = Account::left_under(request, own.as_ref());
         let left = self.take_remnant(&request.replica, epoch);
         let Step { reply, member, remnant } = self.account.renew(request, own, left);
         self.put(member, remnant);
@@ -226,7 +230,8 @@ impl Ledger {
             };
             if let Some(epoch) = epoch {
                 if let Some(remnant) = self.take_remnant(&replica, epoch) {
-                    self.account.release(&remnant);
+                    let left = self.account.expire(remnant);
+                    self.put(None, left);
                 }
             } else if let Some(member) = self.take_member(&replica) {
                 let left = self.take_remnant(&replica, member.epoch);

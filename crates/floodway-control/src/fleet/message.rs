@@ -48,6 +48,8 @@ pub struct LeaseRequest {
     pub fencer: bool,
     /// How many replicas the last reply spoke of.
     pub seen_members: u32,
+    /// How many permits of floors the last reply spoke of.
+    pub seen_floors: u32,
     /// Which run of the engine is asked; empty if the engine cannot lose what it knows.
     pub engine: String,
     /// Whether the replica gives everything back and goes.
@@ -99,6 +101,8 @@ pub struct LeaseReply {
     pub unfenced: u32,
     /// Replicas with a lease that runs.
     pub members: u32,
+    /// Permits that replicas keep when their bursts have ended: for an engine that loses what it knew.
+    pub floors: u32,
     /// Replicas that have less than their share.
     pub hungry: u32,
     /// Whether the engine has lost what it knew and listens before it grants anything new.

@@ -1,5 +1,8 @@
 //! Budgets in Redis.
 
+mod agreement;
+mod scale;
+
 use floodway_fleet::RedisStore;
 use floodway_test_support::Redis;
 

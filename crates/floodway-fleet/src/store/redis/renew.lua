@@ -1,15 +1,20 @@
 -- Answers a replica.
 --
--- ARGV: by how much to move the wall clock, the replica, its incarnation, the engine, and the fields of
--- REQUEST. Returns the fields of the reply in the order of its struct, and the wall clock.
+-- ARGV: by how much to move the wall clock, the replica, its incarnation, the engine, and the numbers of
+-- the request. Returns the fields of the reply in the order of its struct, and the wall clock.
 
-local REQUEST = {
-  'epoch', 'seq', 'sent', 'want', 'held', 'applied', 'floor_applied', 'weight', 'floor', 'ttl',
-  'reuse', 'floor_ttl', 'linger', 'refresh', 'budget', 'margin', 'fenced', 'fencer',
-  'seen_members', 'leaving',
-}
 local replica, incarnation, engine = ARGV[2], ARGV[3], ARGV[4]
-local r = read(ARGV[5], REQUEST)
+local r
+do
+  local epoch, seq, sent, want, held, applied, floor_applied, weight, floor_, ttl, reuse, floor_ttl,
+    linger, refresh, budget, margin, fenced, fencer, seen_members, leaving = cmsgpack.unpack(ARGV[5])
+  r = {
+    epoch = epoch, seq = seq, sent = sent, want = want, held = held, applied = applied,
+    floor_applied = floor_applied, weight = weight, floor = floor_, ttl = ttl, reuse = reuse,
+    floor_ttl = floor_ttl, linger = linger, refresh = refresh, budget = budget, margin = margin,
+    fenced = fenced, fencer = fencer, seen_members = seen_members, leaving = leaving,
+  }
+end
 
 local function every()
   return max(r.refresh, 1, floor(max(a.members, r.seen_members) * 1000 / REQUESTS_PER_SECOND))
@@ -51,24 +56,23 @@ local function advance(wall, own)
   end
 end
 
--- Account::lapse
-local function lapse_member(m, left)
-  if a.now < m.due then return m, left end
-  if m.keep == 0 or m.floor_due <= a.now then return nil, leave_behind(m, left, a.now) end
-  unlist(m)
-  a.lapsed = a.lapsed + 1
-  a.lapsed_floors = a.lapsed_floors + m.keep
-  local remains = put_behind(m, m.bound - m.keep, m.keep, left, a.now)
-  m.grant, m.bound, m.due, m.lapsed, m.hungry, m.extra = m.keep, m.keep, m.floor_due, 1, 0, 0
-  return m, remains
-end
+-- Ledger::lapse, while `first` of DUE has ended.
+local function lapse(first)
+  -- Account::lapse
+  local function lapse_member(m, left)
+    if a.now < m.due then return m, left end
+    if m.keep == 0 or m.floor_due <= a.now then return nil, leave_behind(m, left, a.now) end
+    unlist(m)
+    a.lapsed = a.lapsed + 1
+    a.lapsed_floors = a.lapsed_floors + m.keep
+    local remains = put_behind(m, m.bound - m.keep, m.keep, left, a.now)
+    m.grant, m.bound, m.due, m.lapsed, m.hungry, m.extra = m.keep, m.keep, m.floor_due, 1, 0, 0
+    return m, remains
+  end
 
--- Ledger::lapse. Whether anything has ended.
-local function lapse()
-  for step = 1, LAPSES_PER_STEP do
-    local first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
-    if not first[1] or tonumber(first[2]) > a.now then return step > 1 end
+  for _ = 1, LAPSES_PER_STEP do
     local at = first[1]
+    if not at or tonumber(first[2]) > a.now then return end
     if string.sub(at, -1) == '\0' then
       local name = string.sub(at, 1, -2)
       local m = member(name)
@@ -82,8 +86,8 @@ local function lapse()
       put_remnant(at, left, nil)
       release(left)
     end
+    first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
   end
-  return true
 end
 
 local function reply(m)
@@ -177,9 +181,9 @@ local function lease(m)
 end
 
 local function newcomer()
-  local m = {}
-  for _, name in ipairs(MEMBER) do m[name] = 0 end
-  return m
+  local zeros = {}
+  for i = 1, 24 do zeros[i] = 0 end
+  return read_member(cmsgpack.pack(unpack(zeros)))
 end
 
 local problem = load(true)
@@ -188,7 +192,11 @@ local time = call('TIME')
 local wall = max(tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000) + tonumber(ARGV[1]), 0)
 local own = member(replica)
 advance(wall, own)
-if lapse() then own = member(replica) end
+local first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
+if first[1] and tonumber(first[2]) <= a.now then
+  lapse(first)
+  own = member(replica)
+end
 local at = place(replica, own and own.epoch or r.epoch)
 local left = remnant(at)
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use floodway_control::fleet::{LeaseReply, LeaseRequest};
 use redis::{FromRedisValue, RedisResult, Script, ToRedisArgs};
 
-use super::{keys::Keys, link::Link};
+use super::{keys::Keys, link::Link, pack::pack};
 
 /// The layout of the keys.
 pub(super) const VERSION: &str = "1";
@@ -65,8 +65,7 @@ impl Run {
             r.seen_members.into(),
             r.leaving.into(),
         ];
-        let numbers = numbers.map(|number| number.to_string()).join(" ");
-        self.arg(&*r.replica).arg(r.incarnation).arg(engine).arg(numbers)
+        self.arg(&*r.replica).arg(r.incarnation).arg(engine).arg(pack(&numbers))
     }
 
     /// Calls it: by its name, and by its text only where the server does not know it.
