@@ -1,6 +1,8 @@
 //! Public behaviour of leases.
 
 mod build;
+#[cfg(feature = "cli")]
+mod cli;
 mod conformance;
 #[cfg(feature = "postgres")]
 mod fence;

@@ -78,7 +78,7 @@ fn learning(_: &str, looks: &Looks<'_>) -> Option<Finding> {
 /// The fleet's time goes on with renewals only.
 fn renewals(_: &str, looks: &Looks<'_>) -> Option<Finding> {
     let running = looks.now.replicas.iter().filter(|one| !one.lapsed).count();
-    (running > 0 && looks.before == looks.now).then(|| {
+    (running > 0 && looks.before.time_ms == looks.now.time_ms).then(|| {
         let found = format!(
             "none of {} has renewed within {}: their leases end at the next renewal of any",
             plural(running, "replica"),
@@ -133,7 +133,7 @@ fn hungry(_: &str, looks: &Looks<'_>) -> Option<Finding> {
         looks.before.replicas.iter().any(|before| before.replica == one.replica && before.hungry)
     };
     let starving = running(looks.now).filter(|one| one.hungry).filter(was).count();
-    (starving > 0 && looks.before != looks.now).then(|| {
+    (starving > 0 && looks.before.time_ms < looks.now.time_ms).then(|| {
         let of = looks.now.replicas.len();
         let found = format!(
             "{starving} of {of} replicas had less than their share for {}: others hold connections beyond theirs",
