@@ -51,6 +51,8 @@ pub use floodway_control::fleet::{
     HolderState, LeaseReply, LeaseRequest, MemberStatus, Remnant, RemnantStatus, Status,
 };
 
+#[cfg(feature = "postgres")]
+pub use self::store::PostgresStore;
 #[cfg(feature = "redis")]
 pub use self::store::RedisStore;
 pub use self::{

@@ -35,6 +35,15 @@ impl FleetClock {
     }
 }
 
+impl FleetClock {
+    /// The latest that [`now`](Self::now) can be once a request has come while the wall clock showed
+    /// `wall`.
+    #[must_use]
+    pub const fn latest(&self, wall: u64) -> u64 {
+        self.now + if self.wall == 0 { 0 } else { wall.saturating_sub(self.wall) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

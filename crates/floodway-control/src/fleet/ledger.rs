@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Account, LeaseReply, LeaseRequest, Member, Remnant, Step};
 
 /// Leases that end in one step at most: the rest ends in the next, and counts until then.
-const LAPSES_PER_STEP: usize = 32;
+pub const LAPSES_PER_STEP: usize = 32;
 
 /// One budget of a fleet, kept in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -147,6 +147,23 @@ impl RemnantStatus {
 }
 
 impl Ledger {
+    /// What a storage has of a budget. A part will do, if it holds all that a step touches: of the
+    /// replica and of the [`LAPSES_PER_STEP`] things that end first, what they are and have left behind.
+    pub fn of(
+        account: Account,
+        members: impl IntoIterator<Item = Member>,
+        remnants: impl IntoIterator<Item = Remnant>,
+    ) -> Self {
+        let mut ledger = Self { account, ..Self::default() };
+        for member in members {
+            ledger.put(Some(member), None);
+        }
+        for remnant in remnants {
+            ledger.put(None, Some(remnant));
+        }
+        ledger
+    }
+
     /// Answers `request`, which comes while the wall clock shows `wall` milliseconds.
     pub fn renew(&mut self, wall: u64, request: &LeaseRequest) -> LeaseReply {
         let own = self.members.get(&request.replica);

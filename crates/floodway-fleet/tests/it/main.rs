@@ -8,6 +8,8 @@ mod conformance;
 mod fence;
 mod lease;
 mod outage;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 mod support;
