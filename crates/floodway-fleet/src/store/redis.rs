@@ -233,7 +233,7 @@ impl RedisStore {
         let declared = kinds.into_iter();
         status.declared =
             declared.map(|((_, budget, margin), count)| (budget, margin, count)).collect();
-        let remnants = self.remnants(&remnants)?.into_iter();
+        let remnants = self.remnants(&remnants)?.into_iter().filter(|one| one.permits > 0);
         status.remnants = remnants.map(|one| record::remnant_status(one, now)).collect();
         Ok(Some(status))
     }

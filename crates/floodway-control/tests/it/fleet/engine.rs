@@ -231,3 +231,25 @@ fn a_process_is_not_superseded_by_the_former_one_of_an_old_copy() {
     assert!(ask(&mut former, 2_500));
     assert!(!ask(&mut present, 3_000));
 }
+
+#[test]
+fn a_turn_passes_on_although_connections_take_time_to_close() {
+    let (mut ledger, mut one, mut other) =
+        (Ledger::default(), process("one", 1), process("other", 2));
+    let mut ask = |one: &mut Process, at, held| {
+        let request = LeaseRequest { budget: 1, held, ..one.request(at, 5) };
+        one.hear(&ledger.renew(BEGIN + at, &request))
+    };
+    let mut had = [0, 0];
+    let mut open = 0;
+    for at in (0..60_000).step_by(500) {
+        // The first says at the end of its turn that it has a connection open, and half a second later that
+        // it has closed it; the second asks half as often, and closes at once.
+        let granted = ask(&mut one, at, open);
+        (had[0], open) = (had[0] + granted, granted);
+        if at % 1_000 == 500 {
+            had[1] += 2 * ask(&mut other, at + 250, 0);
+        }
+    }
+    assert!(had.iter().all(|had| *had > 40), "{had:?}");
+}

@@ -29,20 +29,22 @@ local a, wants, declared = nil, {}, {}
 
 -- What follows reads and writes records: arrays in MessagePack, whose order `record.rs` knows as well.
 -- `stale`: the level is to be computed again; `available`: what it was computed for; `kinds`: how many
--- entries DECLARED has; `moved`: they have changed since the budget in force was set.
+-- entries DECLARED has; `moved`: they have changed since the budget in force was set; `left`: how many
+-- entries REMNANTS has.
 local function read_state(text)
   local now, wall, epoch, usable, budget, margin, set, set_budget, set_margin, total, remnants,
     lapsed_floors, lapsed, members, hungry, learning_from, learning_until, reserve_until,
-    reserve_floor, roster, per_weight, plenty, floors_fit, levelled, swept, kinds, moved, stale,
-    available = cmsgpack.unpack(text)
+    reserve_floors, returned_floors, per_weight, plenty, floors_fit, levelled, swept, kinds, moved,
+    stale, available, floors, left = cmsgpack.unpack(text)
   return {
     now = now, wall = wall, epoch = epoch, usable = usable, budget = budget, margin = margin,
     set = set, set_budget = set_budget, set_margin = set_margin, total = total,
     remnants = remnants, lapsed_floors = lapsed_floors, lapsed = lapsed, members = members,
     hungry = hungry, learning_from = learning_from, learning_until = learning_until,
-    reserve_until = reserve_until, reserve_floor = reserve_floor, roster = roster,
-    per_weight = per_weight, plenty = plenty, floors_fit = floors_fit, levelled = levelled,
+    reserve_until = reserve_until, reserve_floors = reserve_floors,
+    returned_floors = returned_floors, per_weight = per_weight, plenty = plenty, floors_fit = floors_fit, levelled = levelled,
     swept = swept, kinds = kinds, moved = moved, stale = stale, available = available,
+    floors = floors, left = left,
   }
 end
 
@@ -50,8 +52,9 @@ local function write_state()
   return cmsgpack.pack(
     a.now, a.wall, a.epoch, a.usable, a.budget, a.margin, a.set, a.set_budget, a.set_margin,
     a.total, a.remnants, a.lapsed_floors, a.lapsed, a.members, a.hungry, a.learning_from,
-    a.learning_until, a.reserve_until, a.reserve_floor, a.roster, a.per_weight, a.plenty,
-    a.floors_fit, a.levelled, a.swept, a.kinds, a.moved, a.stale, a.available
+    a.learning_until, a.reserve_until, a.reserve_floors, a.returned_floors, a.per_weight,
+    a.plenty, a.floors_fit, a.levelled, a.swept, a.kinds, a.moved, a.stale, a.available, a.floors,
+    a.left
   )
 end
 
@@ -76,7 +79,7 @@ local function load(create)
   call('DEL', MEMBERS, DUE, WANTS, DECLARED, REMNANTS)
   -- A new account: nothing but zeros.
   local zeros = {}
-  for i = 1, 29 do zeros[i] = 0 end
+  for i = 1, 31 do zeros[i] = 0 end
   a = read_state(cmsgpack.pack(unpack(zeros)))
   a.engine, a.stale = '', 1
 end
@@ -147,20 +150,21 @@ local function put_member(replica, before, m)
 end
 
 local function remnant(at)
-  -- Nothing is left behind but permits.
-  if a.remnants == 0 then return nil end
+  if a.left == 0 then return nil end
   local text = call('HGET', REMNANTS, at)
   if not text then return nil end
-  local seq, permits, keep, due = cmsgpack.unpack(text)
-  return { seq = seq, permits = permits, keep = keep, due = due }
+  local seq, permits, keep, due, fenced = cmsgpack.unpack(text)
+  return { seq = seq, permits = permits, keep = keep, due = due, fenced = fenced }
 end
 
 local function put_remnant(at, before, after)
   if after then
-    call('HSET', REMNANTS, at, cmsgpack.pack(after.seq, after.permits, after.keep, after.due))
+    local record =
+      cmsgpack.pack(after.seq, after.permits, after.keep, after.due, after.fenced)
+    a.left = a.left + call('HSET', REMNANTS, at, record)
     if after.due >= 0 then call('ZADD', DUE, format('%d', after.due), at) end
   elseif before then
-    call('HDEL', REMNANTS, at)
+    a.left = a.left - call('HDEL', REMNANTS, at)
   end
   if before and before.due >= 0 and not (after and after.due >= 0) then call('ZREM', DUE, at) end
 end
@@ -180,6 +184,7 @@ local function list(m, by)
 end
 
 local function unlist(m)
+  a.floors = a.floors - m.keep
   if m.lapsed == 1 then
     a.lapsed = a.lapsed - 1
     a.lapsed_floors = a.lapsed_floors - m.bound
@@ -208,7 +213,7 @@ end
 
 local function reserve()
   if a.now >= a.reserve_until then return 0 end
-  return max(a.roster - (a.members + a.lapsed), 0) * a.reserve_floor
+  return max(a.reserve_floors - a.returned_floors, 0)
 end
 
 local function share(per_weight, plenty, floors_fit, weight, least, want)
@@ -266,7 +271,8 @@ local function put_behind(m, permits, keep, left, until_)
   a.remnants = a.remnants + permits
   permits = permits + (left and left.permits or 0)
   if permits == 0 then return nil end
-  return { seq = m.seq, permits = permits, keep = keep, due = m.fenced == 1 and NEVER or until_ + m.linger }
+  local due = m.fenced == 1 and NEVER or until_ + m.linger
+  return { seq = m.seq, permits = permits, keep = keep, due = due, fenced = m.fenced }
 end
 
 local function leave_behind(m, left, until_)

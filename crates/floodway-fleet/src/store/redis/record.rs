@@ -60,7 +60,8 @@ pub(super) fn remnant(place: &str, record: &[u8]) -> Option<Remnant> {
     let mut numbers = Packed::of(record);
     let (seq, permits, keep) = (numbers.next()?, numbers.next()?, numbers.next()?);
     let due = u64::try_from(numbers.next::<i64>()?).ok();
-    Some(Remnant { replica: replica.to_owned(), epoch, seq, permits, keep, due })
+    let fenced = numbers.flag()?;
+    Some(Remnant { replica: replica.to_owned(), epoch, seq, permits, keep, due, fenced })
 }
 
 pub(super) fn remnant_status(remnant: Remnant, now: u64) -> RemnantStatus {

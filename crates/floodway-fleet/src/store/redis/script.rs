@@ -63,6 +63,7 @@ impl Run {
             r.fenced.into(),
             r.fencer.into(),
             r.seen_members.into(),
+            r.seen_floors.into(),
             r.leaving.into(),
         ];
         self.arg(&*r.replica).arg(r.incarnation).arg(engine).arg(pack(&numbers))
@@ -92,6 +93,7 @@ pub(super) fn reply_of(fields: &[i64]) -> Option<(LeaseReply, u64)> {
         outstanding: small(next())?,
         unfenced: small(next())?,
         members: small(next())?,
+        floors: small(next())?,
         hungry: small(next())?,
         learning: next()? == 1,
         disagree: next()? == 1,

@@ -224,6 +224,7 @@ fn first(name: &str, incarnation: u64) -> LeaseRequest {
         fenced: false,
         fencer: false,
         seen_members: 0,
+        seen_floors: 0,
         engine: "one".to_owned(),
         leaving: false,
     }
@@ -238,7 +239,7 @@ fn say(request: &mut LeaseRequest, renewal: &Renewal) {
     request.refresh = renewal.refresh;
     (request.budget, request.margin) = renewal.budget;
     (request.fenced, request.fencer) = (renewal.fenced, renewal.fencer);
-    request.seen_members = renewal.seen;
+    (request.seen_members, request.seen_floors) = (renewal.seen, renewal.seen);
     renewal.run.clone_into(&mut request.engine);
     request.leaving = renewal.way == Way::Leaving;
     if request.leaving {
