@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use floodway_fleet::{EngineReport, LeaseStore, RedisStore, Status, StoreError};
+use floodway_fleet::{EngineReport, LeaseStore, PostgresStore, RedisStore, Status, StoreError};
 use tokio::time::timeout;
 
 use crate::failure::Failure;
@@ -33,7 +33,11 @@ impl Engine {
             return Err(Failure::NotAnEngine(SCHEMES.join(", ")));
         }
         let connecting = async {
-            Ok::<Arc<dyn LeaseStore>, StoreError>(Arc::new(RedisStore::connect(url).await?))
+            Ok::<Arc<dyn LeaseStore>, StoreError>(if url.starts_with("postgres") {
+                Arc::new(PostgresStore::connect(url).await?)
+            } else {
+                Arc::new(RedisStore::connect(url).await?)
+            })
         };
         let store = within(patience, connecting).await?;
         Ok(Self { store, patience })
@@ -48,7 +52,12 @@ impl Engine {
     }
 
     pub(crate) async fn find(&self, budget: &str) -> Result<Option<Status>, Failure> {
-        within(self.patience, self.store.status(budget)).await
+        let mut found = within(self.patience, self.store.status(budget)).await?;
+        if let Some(status) = &mut found {
+            // Those of replicas that have given everything back are there for late requests only.
+            status.remnants.retain(|remnant| remnant.permits > 0);
+        }
+        Ok(found)
     }
 
     pub(crate) async fn status(&self, budget: &str) -> Result<Status, Failure> {

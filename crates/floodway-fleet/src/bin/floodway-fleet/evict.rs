@@ -56,7 +56,10 @@ fn evicted(after: &Status, replica: &str) -> String {
         _ if left.iter().any(|one| one.remaining_ms.is_none()) => {
             "until a fence has closed its connections".to_owned()
         }
-        Some(ms) => format!("for {} more", show_ms(ms.unwrap_or_default())),
+        Some(ms) => {
+            let lasts = show_ms(ms.unwrap_or_default());
+            format!("for {lasts} more, and with a fence until its connections are closed")
+        }
     };
     format!("{replica}: evicted, {permits} of its permits count {until}")
 }

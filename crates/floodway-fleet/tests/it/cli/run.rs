@@ -82,6 +82,7 @@ impl Asker {
                 fenced: false,
                 fencer: false,
                 seen_members: 0,
+                seen_floors: 0,
                 engine: String::new(),
                 leaving: false,
             },
