@@ -8,7 +8,7 @@ use crate::process;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Which suite: `limiter`, `fan-out`, `batching`, `pools`, `observability`.
+    /// Which suite: `limiter`, `fan-out`, `batching`, `pools`, `fleet`, `observability`.
     suite: String,
     /// Also write the results here, as JSON.
     #[arg(long, value_name = "PATH")]

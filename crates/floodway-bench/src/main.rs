@@ -36,6 +36,9 @@ enum Suite {
     /// The batcher beside calls without it, the best fixed setting and the batchers of others:
     /// PostgreSQL, Redis, SQLite and a downstream of known costs.
     Batching,
+    /// One budget across a fleet: what a leased permit and a renewal cost, and whether the budget holds
+    /// while 32 processes are killed and stopped and Redis goes away. Takes 12 minutes.
+    Fleet,
     /// What measuring costs: a permit beside `metrics` macros, a page, scrapes under overload, memory
     /// while nobody scrapes. Takes 13 minutes, ten of them for the last.
     Observability,
@@ -53,6 +56,7 @@ fn main() -> anyhow::Result<()> {
             suite::limiter::run(effort)?
         }
         Suite::FanOut => suite::fan_out::run(effort, arguments.only.as_deref())?,
+        Suite::Fleet => suite::fleet::run(effort, arguments.only.as_deref())?,
         Suite::Observability => suite::observability::run(effort, arguments.only.as_deref())?,
         Suite::Pools => suite::pools::run(effort, arguments.only.as_deref())?,
         Suite::Batching => suite::batching::run(effort, arguments.only.as_deref())?,

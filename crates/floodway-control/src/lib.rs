@@ -11,6 +11,7 @@
 //!   how many may try while connecting fails; [`PoolReport`] says whether a pool has the right size.
 //! - [`ChunkSizer`] says how many items of a fan-out a worker takes at once.
 //! - [`BatchSizer`] says how many items go into one batch, and when it goes.
+//! - [`fleet`] shares one budget among replicas, with leases.
 //! - [`sizing`] has formulas to start from, and how parallel a run was.
 
 mod batch;
@@ -18,6 +19,7 @@ mod chunk;
 mod controller;
 mod decision;
 mod estimates;
+pub mod fleet;
 mod limit;
 mod pool;
 mod queue;

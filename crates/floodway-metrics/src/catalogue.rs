@@ -11,6 +11,7 @@ use crate::Buckets;
 pub mod batcher;
 pub mod exporter;
 pub mod fan_out;
+pub mod fleet;
 pub mod limiter;
 pub mod pool;
 
@@ -64,6 +65,26 @@ pub static CATALOGUE: &[&Metric] = &[
     &pool::WAIT_DURATION,
     &pool::USE_DURATION,
     &pool::CONNECT_DURATION,
+    &fleet::BUDGET,
+    &fleet::MARGIN,
+    &fleet::GRANTED,
+    &fleet::FLOOR,
+    &fleet::HELD,
+    &fleet::WANTED,
+    &fleet::OUTSTANDING,
+    &fleet::UNFENCED,
+    &fleet::REPLICAS,
+    &fleet::HUNGRY_REPLICAS,
+    &fleet::LEASE_INFO,
+    &fleet::LEASE_AGE,
+    &fleet::LEASE_REMAINING,
+    &fleet::BUDGET_DISAGREEMENT,
+    &fleet::RENEWALS,
+    &fleet::GRANT_CHANGES,
+    &fleet::LAPSES,
+    &fleet::FENCED_CONNECTIONS,
+    &fleet::FENCE_FAILURES,
+    &fleet::RENEWAL_DURATION,
     &fan_out::CALLS,
     &fan_out::RUNNING_CALLS,
     &fan_out::ITEMS_STARTED,
@@ -179,6 +200,8 @@ pub enum ComponentKind {
     Limiter,
     /// A connection pool behind a limiter; label `pool`.
     Pool,
+    /// A lease of a fleet's budget; label `budget`.
+    Fleet,
     /// Fan-outs of one name; label `fan_out`.
     FanOut,
     /// A batcher; label `batcher`.
@@ -189,8 +212,8 @@ pub enum ComponentKind {
 
 impl ComponentKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Limiter, Self::Pool, Self::FanOut, Self::Batcher, Self::Exporter];
+    pub const ALL: [Self; 6] =
+        [Self::Limiter, Self::Pool, Self::Fleet, Self::FanOut, Self::Batcher, Self::Exporter];
 
     /// The word for this kind.
     #[must_use]
@@ -198,6 +221,7 @@ impl ComponentKind {
         match self {
             Self::Limiter => "limiter",
             Self::Pool => "pool",
+            Self::Fleet => "fleet",
             Self::FanOut => "fan_out",
             Self::Batcher => "batcher",
             Self::Exporter => "exporter",
@@ -212,6 +236,7 @@ impl ComponentKind {
         match self {
             Self::Limiter => 140,
             Self::Pool => 100,
+            Self::Fleet => 60,
             Self::FanOut | Self::Batcher => 130,
             Self::Exporter => 40,
         }
@@ -221,6 +246,8 @@ impl ComponentKind {
     #[must_use]
     pub const fn label(self) -> Option<&'static str> {
         match self {
+            // A fleet has no name of its own: what it shares has.
+            Self::Fleet => Some("budget"),
             Self::Exporter => None,
             named => Some(named.as_str()),
         }
@@ -253,6 +280,8 @@ pub enum Unit {
     Events,
     /// Keys of a map.
     Keys,
+    /// Processes that share a budget.
+    Replicas,
     /// A share of something, or a multiple of it.
     Ratio,
     /// 0 or 1.
@@ -279,6 +308,7 @@ impl Unit {
             Self::Weight => "weight",
             Self::Events => "events",
             Self::Keys => "keys",
+            Self::Replicas => "replicas",
             Self::Ratio => "ratio",
             Self::Boolean => "boolean",
             Self::Series => "series",

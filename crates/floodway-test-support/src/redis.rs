@@ -27,10 +27,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 #[must_use = "the server stops when this is dropped"]
 pub struct Redis {
-    // Declared before the folder, so that the server is gone when its files go.
-    server: Server,
+    /// `None` while stopped. Declared before the folder, so that the server is gone when its files go.
+    server: Option<Server>,
     port: u16,
     folder: TempDir,
+    program: PathBuf,
+    settings: Vec<(String, String)>,
 }
 
 impl Redis {
@@ -57,6 +59,25 @@ impl Redis {
         };
         let started = Self::launch(&programs.join("redis-server"), settings);
         Some(started.unwrap_or_else(|error| panic!("Redis does not start: {error:?}")))
+    }
+
+    /// Stops the server as an operator would: connections are closed, and what it kept is gone. Does
+    /// nothing if it is stopped.
+    pub fn stop(&mut self) {
+        self.server = None;
+    }
+
+    /// Stops the server, if it runs, and starts an empty one with the same settings and port.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not start, for example because somebody took the port meanwhile.
+    pub fn restart(&mut self) {
+        self.stop();
+        let server = serve(&self.program, &self.folder, self.port, &self.settings);
+        let server = server.unwrap_or_else(|error| panic!("Redis does not start: {error:?}"));
+        assert!(server.is_some(), "Redis does not start again; its log:\n{}", self.log());
+        self.server = server;
     }
 
     /// Where to connect by TCP: `redis://127.0.0.1:PORT/`.
@@ -96,9 +117,13 @@ impl Redis {
     }
 
     /// The server's process.
+    ///
+    /// # Panics
+    ///
+    /// If the server is stopped.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.server.pid()
+        self.server.as_ref().expect("the server runs").pid()
     }
 
     /// What the server wrote to its log so far.
@@ -112,13 +137,15 @@ impl Redis {
             .prefix("floodway-redis-")
             .tempdir()
             .context("cannot create a temporary folder")?;
+        let settings: Vec<_> = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         for _ in 0..ATTEMPTS {
             let port = port::free_port();
-            let mut server =
-                Server::spawn(server_command(program, folder.path(), port, settings)?)?;
-            let socket = socket_path(folder.path());
-            if server.wait_until(|_| answers(&socket))? {
-                return Ok(Self { server, port, folder });
+            if let Some(server) = serve(program, &folder, port, &settings)? {
+                let (server, program) = (Some(server), program.to_owned());
+                return Ok(Self { server, port, folder, program, settings });
             }
             let log = read_log(folder.path());
             if !log.contains("Address already in use") {
@@ -127,6 +154,18 @@ impl Redis {
         }
         bail!("{ATTEMPTS} free ports were taken before the server could listen on them");
     }
+}
+
+/// `None` if it ended or did not become ready.
+fn serve(
+    program: &Path,
+    folder: &TempDir,
+    port: u16,
+    settings: &[(String, String)],
+) -> Result<Option<Server>> {
+    let mut server = Server::spawn(server_command(program, folder.path(), port, settings)?)?;
+    let socket = socket_path(folder.path());
+    Ok(server.wait_until(|_| answers(&socket))?.then_some(server))
 }
 
 fn socket_path(folder: &Path) -> PathBuf {
@@ -160,7 +199,7 @@ fn server_command(
     program: &Path,
     folder: &Path,
     port: u16,
-    settings: &[(&str, &str)],
+    settings: &[(String, String)],
 ) -> Result<Command> {
     // A new log for each attempt: what an earlier one said must not count against this one.
     let log = File::create(log_path(folder)).context("cannot create the server's log")?;
@@ -170,7 +209,8 @@ fn server_command(
     // The empty schedule of snapshots, and no log of writes: nothing goes to disk.
     let port = port.to_string();
     let own = [("port", &*port), ("bind", "127.0.0.1"), ("save", ""), ("appendonly", "no")];
-    for (name, value) in own.iter().chain(settings) {
+    let given = settings.iter().map(|(name, value)| (&**name, &**value));
+    for (name, value) in own.into_iter().chain(given) {
         command.arg(format!("--{name}")).arg(value);
     }
     command.stdin(Stdio::null()).stdout(log).stderr(same_log);

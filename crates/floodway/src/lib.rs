@@ -47,8 +47,9 @@ pub use floodway_control::{
 };
 pub use floodway_metrics::{Adjustable, Registry};
 pub use limiter::{
-    Acquire, Acquiring, Ceiling, Entered, Instrumentation, Limiter, LimiterBuilder, LimiterHandle,
-    LimiterMap, LimiterMapBuilder, MAX_PERMITS, Mode, Permit, Queue, RejectReason, Rejected,
+    Acquire, Acquiring, Ceiling, CeilingTerm, Entered, Instrumentation, Limiter, LimiterBuilder,
+    LimiterHandle, LimiterMap, LimiterMapBuilder, MAX_PERMITS, Mode, Permit, Queue, RejectReason,
+    Rejected,
 };
 pub use panic::Panic;
 pub use pool::{

@@ -26,7 +26,7 @@ pub(crate) use self::{acquire::Lender, ceiling::Bounded, misuse::Site, permit::L
 pub use self::{
     acquire::{Acquire, Acquiring},
     builder::LimiterBuilder,
-    ceiling::Ceiling,
+    ceiling::{Ceiling, CeilingTerm},
     cells::Instrumentation,
     handle::LimiterHandle,
     map::{LimiterMap, LimiterMapBuilder},
@@ -227,7 +227,8 @@ impl Limiter {
     }
 
     /// The limit that the algorithm has chosen, whatever the ceilings are.
-    pub(crate) fn algorithm_limit(&self) -> u32 {
+    #[must_use]
+    pub fn algorithm_limit(&self) -> u32 {
         self.core.algorithm_limit()
     }
 

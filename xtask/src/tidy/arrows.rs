@@ -43,6 +43,7 @@ const RULES: &[Rule] = &[
     library("floodway-tower", &["floodway"]),
     library("floodway-pool", &["floodway"]),
     library("floodway-exporter", &["floodway-metrics"]),
+    library("floodway-fleet", &["floodway", "floodway-control", "floodway-metrics"]),
     internal("floodway-test-support", Allowed::Only(&[])),
     internal("floodway-sim", Allowed::Only(&["floodway-control"])),
     internal("floodway-bench", Allowed::Anything),

@@ -22,6 +22,7 @@ pub(super) fn unit(metric: &Metric) -> &'static str {
         (Unit::Pairs, _) => "{pair}",
         (Unit::Events, _) => "{event}",
         (Unit::Keys, _) => "{key}",
+        (Unit::Replicas, _) => "{replica}",
         (Unit::Series, _) => "{series}",
         _ => "1",
     }

@@ -73,3 +73,22 @@ fn a_failure_shows_the_log() {
     // Without Redis there is no failure to show.
     panic!("no-such-setting");
 }
+
+#[test]
+fn a_server_that_is_started_again_is_empty_and_keeps_port_and_settings() {
+    let Some(mut server) = Redis::start_with(&[("maxclients", "7")]) else {
+        return;
+    };
+    let port = server.port();
+    check_answer(connect(port).unwrap(), "SET key value", "+OK\r\n");
+    server.stop();
+    assert!(connect(port).is_err(), "nobody listens any more");
+    server.restart();
+    assert_eq!(server.port(), port);
+    check_answer(connect(port).unwrap(), "EXISTS key", ":0\r\n");
+    check_answer(
+        connect(port).unwrap(),
+        "CONFIG GET maxclients",
+        "*2\r\n$10\r\nmaxclients\r\n$1\r\n7\r\n",
+    );
+}

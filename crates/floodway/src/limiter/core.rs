@@ -12,6 +12,7 @@
 //!   each admission, so a smaller limit holds however many permits come back.
 
 mod handing;
+mod lease;
 mod limiting;
 #[cfg(all(test, floodway_loom))]
 mod loom_tests;
@@ -27,6 +28,7 @@ use floodway_metrics::{Collector, Source};
 use slab::Slab;
 use tokio::time::Instant;
 
+use self::lease::LeaseEnd;
 pub(super) use self::{
     limiting::Control,
     waiting::{Admission, Waiting},
@@ -76,6 +78,8 @@ pub(super) struct Core {
     /// The limit, also while it is not enforced.
     limit: AtomicU64,
     mode: AtomicU64,
+    /// Until when the limit holds.
+    lease: LeaseEnd,
     /// Whether the algorithm looks at samples.
     adaptive: bool,
     /// Whether durations are measured.
@@ -126,6 +130,7 @@ impl Core {
             clock,
             limit: AtomicU64::new(u64::from(limit)),
             mode: AtomicU64::new(control.mode.index() as u64),
+            lease: LeaseEnd::default(),
             adaptive: control.controller.is_adaptive(),
             control: Mutex::new(control),
             held_back: AtomicU64::new(0),
@@ -186,9 +191,10 @@ impl Core {
     /// Takes free permits, if nobody waits; else returns why not.
     #[inline]
     pub(super) fn try_acquire(&self, want: Want) -> Result<Granted, State> {
+        let at = self.look_at_lease();
         let mut state = self.state.load(Ordering::Relaxed);
         while State(state).admits(want.weight) && want.weight > 0 {
-            match self.take(state, want) {
+            match self.take(state, want, at) {
                 Ok(granted) => return Ok(granted),
                 Err(current) => state = current,
             }
@@ -196,9 +202,24 @@ impl Core {
         Err(State(state))
     }
 
-    /// Moves the state on from `state` by one admission, unless it has moved already.
+    /// Lets a lease end whose time is over. Returns the time in nanoseconds if it had to look at it,
+    /// else 0.
     #[inline]
-    fn take(&self, state: u64, want: Want) -> Result<Granted, u64> {
+    fn look_at_lease(&self) -> u64 {
+        if self.lease.is_none() {
+            return 0;
+        }
+        let now = self.clock.now();
+        if self.lease.is_over(now) {
+            self.lapse();
+        }
+        now
+    }
+
+    /// Moves the state on from `state` by one admission, unless it has moved already. `at` is the time,
+    /// or 0 if nobody has looked.
+    #[inline]
+    fn take(&self, state: u64, want: Want, at: u64) -> Result<Granted, u64> {
         // Before the permits are out, and taken back after: operations are never overcounted.
         if want.weight > 1 {
             self.extra_weight.fetch_add(u64::from(want.weight - 1), Ordering::Relaxed);
@@ -210,7 +231,7 @@ impl Core {
         let moved =
             self.state.compare_exchange_weak(state, next.0, Ordering::AcqRel, Ordering::Relaxed);
         match moved {
-            Ok(_) => Ok(self.admitted(next, want)),
+            Ok(_) => Ok(self.admitted(next, want, at)),
             Err(current) => {
                 self.forget_extra(want.weight);
                 Err(current)
@@ -220,7 +241,7 @@ impl Core {
 
     /// Books an admission that moved the state to `after`.
     #[inline]
-    fn admitted(&self, after: State, want: Want) -> Granted {
+    fn admitted(&self, after: State, want: Want, looked_at: u64) -> Granted {
         let Want { weight, partition, .. } = want;
         self.partitions.add(partition, weight);
         if after.limit() == UNLIMITED {
@@ -228,7 +249,7 @@ impl Core {
         }
         let mut at = 0;
         if let Some(timings) = self.timings() {
-            at = self.clock.now();
+            at = if looked_at == 0 { self.clock.now() } else { looked_at };
             timings.permits.begin(at, weight);
             if after.is_saturated() {
                 timings.saturated.begin(at, 1);

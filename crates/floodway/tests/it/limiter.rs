@@ -1,6 +1,8 @@
 //! Admission, waiting, refusal and change of the limit.
 
-use floodway::{Acquire, Ceiling, Outcome, Queue, RejectReason};
+use std::sync::{Arc, Mutex};
+
+use floodway::{Acquire, Ceiling, CeilingTerm, Instrumentation, Outcome, Queue, RejectReason};
 use floodway_metrics::catalogue::limiter as metrics;
 use tokio::time::{Instant, advance, sleep};
 
@@ -190,6 +192,64 @@ async fn the_lowest_ceiling_binds_and_moves_live() {
     pool.set(1);
     let _permit = ready(&mut waiting).await.unwrap();
     bench.check(1, 1, 0);
+}
+
+/// A lease of 4 permits until `until`, by tokio's clock, and of 1 from then on.
+fn lease(until: &Arc<Mutex<Instant>>) -> Ceiling {
+    let until = Arc::clone(until);
+    Ceiling::leased(move || {
+        let remaining = until.lock().unwrap().saturating_duration_since(Instant::now());
+        if remaining.is_zero() {
+            CeilingTerm { limit: 1, remaining: None }
+        } else {
+            CeilingTerm { limit: 4, remaining: Some(remaining) }
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_over_for_the_first_who_asks_after_its_end() {
+    let until = Arc::new(Mutex::new(Instant::now() + ms(100)));
+    let leased = lease(&until);
+    for instrumentation in [Instrumentation::Full, Instrumentation::Counts] {
+        *until.lock().unwrap() = Instant::now() + ms(100);
+        leased.refresh();
+        let bench =
+            Bench::new(|b| b.limit(10).ceiling(leased.clone()).instrumentation(instrumentation));
+        bench.check(4, 0, 0);
+        let _first = bench.take();
+        advance(ms(99)).await;
+        let second = bench.take();
+        // Renewed in time: it goes on.
+        *until.lock().unwrap() = Instant::now() + ms(100);
+        leased.refresh();
+        advance(ms(99)).await;
+        let third = bench.take();
+        advance(ms(1)).await;
+        assert_eq!(bench.limiter.try_acquire().unwrap_err().reason, RejectReason::NoPermit);
+        bench.check(1, 3, 0);
+        drop((second, third));
+        assert_eq!(bench.limiter.try_acquire().unwrap_err().reason, RejectReason::NoPermit);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_that_comes_back_after_the_end_of_a_lease_is_not_passed_on() {
+    let until = Arc::new(Mutex::new(Instant::now() + ms(100)));
+    let leased = lease(&until);
+    let bench = Bench::new(|b| b.limit(10).ceiling(leased.clone()));
+    let held: Vec<_> = (0..4).map(|_| bench.take()).collect();
+    let mut waiting = bench.limiter.acquire();
+    assert!(is_pending(&mut waiting).await);
+    advance(ms(100)).await;
+    let mut held = held.into_iter();
+    drop(held.by_ref().take(3).collect::<Vec<_>>());
+    assert!(is_pending(&mut waiting).await);
+    bench.check(1, 1, 1);
+    *until.lock().unwrap() = Instant::now() + ms(100);
+    leased.refresh();
+    let _permit = ready(&mut waiting).await.unwrap();
+    bench.check(4, 2, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,6 +36,7 @@ impl Core {
     /// Seals the fate of the waiter whose turn it is, if there is room for it. Returns whom to
     /// tell, and whether there may be more to do.
     fn settle_next(&self) -> Option<(Option<Waker>, bool)> {
+        self.look_at_lease();
         // Before the lock, which is short compared with a look at the clock.
         let now = self.queue_time_now();
         let mut waiting = self.waiting();
@@ -86,7 +87,7 @@ impl Core {
                 waiting.queue.leave(ticket);
                 return Some(Fate::Refused(reason));
             }
-            match self.take(state, want) {
+            match self.take(state, want, 0) {
                 Ok(granted) => {
                     let waited = waiting.queue.grant(now, ticket);
                     self.note_queued_grant(waiting);

@@ -12,7 +12,7 @@ use floodway_metrics::catalogue::limiter::CAUSE;
 use super::{
     super::{
         Queue,
-        ceiling::{Bounded, Ceiling},
+        ceiling::{Bounded, Ceiling, CeilingTerm},
         cells::{CAUSE_CEILING, CAUSE_OPERATOR, CAUSE_OTHER, DOWN, UP},
         mode::Mode,
         state::{MAX_PERMITS, State, UNLIMITED},
@@ -36,8 +36,21 @@ pub(in crate::limiter) struct Control {
 impl Control {
     /// The least of the algorithm's limit and all ceilings.
     pub(super) fn effective_limit(&self) -> u32 {
-        let own = self.controller.limit();
-        self.ceilings.iter().map(Ceiling::limit).fold(own, u32::min).min(MAX_PERMITS)
+        self.effective_term().limit
+    }
+
+    /// The same, and how long it holds at least.
+    fn effective_term(&self) -> CeilingTerm {
+        let limit = self.controller.limit().min(MAX_PERMITS);
+        let mut least = CeilingTerm { limit, remaining: None };
+        for CeilingTerm { limit, remaining } in self.ceilings.iter().map(Ceiling::term) {
+            least.limit = least.limit.min(limit);
+            least.remaining = match (least.remaining, remaining) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            };
+        }
+        least
     }
 
     /// The range in which the limit moves by itself.
@@ -157,7 +170,8 @@ impl Core {
 
     /// Puts the effective limit into the state word and admits who now fits.
     fn apply_limit(&self, control: MutexGuard<'_, Control>, cause: usize) {
-        let limit = control.effective_limit();
+        let CeilingTerm { limit, remaining } = control.effective_term();
+        self.lease.set(remaining, &self.clock);
         let enforced = if control.mode == Mode::Enforce { limit } else { UNLIMITED };
         // Under the control lock, so that of two changes the later one stays.
         let previous = self.limit.swap(u64::from(limit), Ordering::Relaxed);
@@ -183,6 +197,16 @@ impl Core {
         drop(control);
         if before.is_queued() {
             self.hand_off();
+        }
+    }
+
+    /// Asks ceilings whose time is over what holds now.
+    #[cold]
+    pub(super) fn lapse(&self) {
+        // Cloned, because they come back to this limiter for its control.
+        let ceilings = self.control().ceilings.clone();
+        for ceiling in ceilings {
+            ceiling.refresh();
         }
     }
 

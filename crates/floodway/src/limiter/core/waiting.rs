@@ -86,7 +86,7 @@ impl Core {
                 return Admission::Refused(RejectReason::Weight);
             }
             if State(state).admits(want.weight) {
-                match self.take(state, want) {
+                match self.take(state, want, 0) {
                     Ok(granted) => return Admission::Granted(granted),
                     Err(current) => state = current,
                 }

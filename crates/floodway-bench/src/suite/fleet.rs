@@ -1,0 +1,23 @@
+//! One budget across a fleet: what a leased permit costs, what a renewal costs the engine, and whether the
+//! budget holds while processes die and engines go away.
+
+mod permits;
+
+use crate::{measure::Effort, report::Report};
+
+type Part = fn(Effort, &mut Report) -> anyhow::Result<()>;
+
+const PARTS: [(&str, Part); 1] = [("permits", permits::measure)];
+
+pub(crate) fn run(effort: Effort, only: Option<&str>) -> anyhow::Result<Report> {
+    let parts = PARTS.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
+    let mut report = Report::new("fleet");
+    let mut measured = false;
+    for (_, measure) in parts {
+        measure(effort, &mut report)?;
+        measured = true;
+    }
+    let names = PARTS.map(|(name, _)| name).join(", ");
+    anyhow::ensure!(measured, "--only: the parts of the fleet suite are {names}");
+    Ok(report)
+}

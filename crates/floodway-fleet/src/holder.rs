@@ -1,0 +1,56 @@
+//! What spends the permits of a lease.
+
+use floodway::{Limiter, Pool, PoolLimiter};
+
+/// A limiter that stands under the ceiling of a budget, as the keeper of its lease sees it.
+pub trait Holder: Send + Sync + 'static {
+    /// Permits that are out.
+    fn in_use(&self) -> u32;
+
+    /// Permits that are waited for.
+    fn queued(&self) -> u32;
+
+    /// The most permits that it could use, were there no budget.
+    fn most(&self) -> u32;
+
+    /// What the backend really bears: permits out, and connections that are open.
+    fn held(&self) -> u32;
+}
+
+impl Holder for Limiter {
+    fn in_use(&self) -> u32 {
+        self.in_flight()
+    }
+
+    fn queued(&self) -> u32 {
+        u32::try_from(self.queued()).unwrap_or(u32::MAX)
+    }
+
+    fn most(&self) -> u32 {
+        self.algorithm_limit()
+    }
+
+    fn held(&self) -> u32 {
+        self.in_flight()
+    }
+}
+
+impl<P: Pool> Holder for PoolLimiter<P> {
+    fn in_use(&self) -> u32 {
+        self.limiter().in_flight()
+    }
+
+    fn queued(&self) -> u32 {
+        Holder::queued(self.limiter())
+    }
+
+    fn most(&self) -> u32 {
+        self.pool().snapshot().max
+    }
+
+    fn held(&self) -> u32 {
+        let pool = self.pool().snapshot();
+        // Connections that are being opened have a permit, and are open for some pools only.
+        pool.open.max(self.limiter().in_flight() + pool.idle.min(pool.open))
+    }
+}

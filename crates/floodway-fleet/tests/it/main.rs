@@ -1,0 +1,6 @@
+//! Public behaviour of leases.
+
+mod build;
+mod lease;
+mod outage;
+mod support;
