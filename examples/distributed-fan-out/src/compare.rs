@@ -6,7 +6,13 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::{arguments::RunArguments, coordinator, server::Server, store::Store, table};
+use crate::{
+    arguments::RunArguments,
+    coordinator::{self, patient::Patient},
+    server::Server,
+    store::Store,
+    table,
+};
 
 /// Two workers that disturb each other as little as this do 1.6 times as much.
 const GOAL: f64 = 1.6;
@@ -54,7 +60,9 @@ async fn measure(
         store.remove().await?;
     }
     let store = coordinator::begin(arguments, connection, &name).await?;
-    let ended = coordinator::gather(arguments, server, &store, &name, workers, stop).await;
+    let mut patient = Patient::new(server, store);
+    let ended = coordinator::gather(arguments, &mut patient, &name, workers, stop).await;
+    let store = patient.store();
     let removed = store.remove().await;
     let ended = ended?;
     removed?;

@@ -2,6 +2,7 @@
 
 mod bar;
 mod children;
+pub(crate) mod patient;
 mod report;
 
 use std::{future::pending, time::Duration};
@@ -13,7 +14,7 @@ use tokio::{
     time::{Instant, interval, sleep},
 };
 
-use self::{bar::Bar, children::Children};
+use self::{bar::Bar, children::Children, patient::Patient};
 use crate::{
     arguments::RunArguments,
     server::Server,
@@ -59,7 +60,9 @@ pub(crate) async fn run(
     if before > 0 {
         eprintln!("Going on with job {name}: {before} of {items} items have an outcome.");
     }
-    let ended = gather(arguments, server, &store, name, arguments.workers, stop).await?;
+    let mut patient = Patient::new(server, store);
+    let ended = gather(arguments, &mut patient, name, arguments.workers, stop).await?;
+    let store = patient.store();
     if ended.status.recorded() < items {
         println!(
             "{} of {items} items have an outcome. The same command goes on from there.",
@@ -67,13 +70,14 @@ pub(crate) async fn run(
         );
         return Ok(false);
     }
-    println!("{}", report::shown(&store, &ended).await?);
+    println!("{}", report::shown(store, &ended).await?);
     if !arguments.keep {
         store.remove().await?;
     }
     Ok(true)
 }
 
+/// The job in Redis, which must not have been begun with other values.
 pub(crate) async fn begin(
     arguments: &RunArguments,
     connection: MultiplexedConnection,
@@ -87,16 +91,15 @@ pub(crate) async fn begin(
 /// Has so many workers until every item has an outcome, or until `stop`.
 pub(crate) async fn gather(
     arguments: &RunArguments,
-    server: &Server,
-    store: &Store,
+    patient: &mut Patient<'_>,
     name: &str,
     workers: u16,
     stop: &watch::Sender<bool>,
 ) -> Result<Ended> {
     let began = Instant::now();
-    let before = store.status().await?.recorded();
-    let bar = Bar::start(&format!("{name}  "), before, store.job().items);
-    let mut children = Children::start(arguments, server, name, workers);
+    let before = patient.call(Store::status).await?.recorded();
+    let bar = Bar::start(&format!("{name}  "), before, patient.store().job().items);
+    let mut children = Children::start(arguments, patient.server(), name, workers);
     let killers = children.killers();
     let killing = async {
         match arguments.kill_every {
@@ -105,8 +108,8 @@ pub(crate) async fn gather(
         }
     };
     let ended = tokio::select! {
-        watched = watch(store, &bar) => watched.map(drop),
-        scattered = scatter(store, arguments.unread, workers) => scattered,
+        watched = watch(patient.clone(), &bar) => watched.map(drop),
+        scattered = scatter(patient.clone(), arguments.unread, workers) => scattered,
         failed = children.failed() => failed,
         () = killing => Ok(()),
         () = stop::thrown(stop.subscribe()) => Ok(()),
@@ -116,30 +119,30 @@ pub(crate) async fn gather(
     let (killed, died) = (children.killed(), children.died());
     children.stop().await?;
     ended?;
-    Ok(Ended { status: store.status().await?, before, took, killed, died })
+    Ok(Ended { status: patient.call(Store::status).await?, before, took, killed, died })
 }
 
 /// Ends with the last outcome.
-async fn watch(store: &Store, bar: &Bar) -> Result<Status> {
+async fn watch(mut patient: Patient<'_>, bar: &Bar) -> Result<Status> {
     let mut look = interval(LOOK);
     loop {
         look.tick().await;
-        let status = store.status().await?;
+        let status = patient.call(Store::status).await?;
         bar.draw(&status);
-        if status.recorded() >= store.job().items {
+        if status.recorded() >= patient.store().job().items {
             return Ok(status);
         }
     }
 }
 
 /// Scatters what is not in the stream yet, once the workers that belong to it are there; does not end.
-async fn scatter(store: &Store, unread: u64, workers: u16) -> Result<()> {
-    while store.status().await?.consumers < u64::from(workers) {
+async fn scatter(mut patient: Patient<'_>, unread: u64, workers: u16) -> Result<()> {
+    while patient.call(Store::status).await?.consumers < u64::from(workers) {
         sleep(FULL).await;
     }
     loop {
-        let scattered = store.scatter(unread).await?;
-        if scattered.next >= store.job().items {
+        let scattered = patient.call(async |store| store.scatter(unread).await).await?;
+        if scattered.next >= patient.store().job().items {
             return pending().await;
         }
         if scattered.entries == 0 {
