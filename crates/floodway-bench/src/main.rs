@@ -48,6 +48,10 @@ enum Suite {
 }
 
 fn main() -> anyhow::Result<()> {
+    let mut words = std::env::args().skip(1).peekable();
+    if words.peek().is_some_and(|word| word == suite::fleet::worker::WORD) {
+        return suite::fleet::worker::run(words);
+    }
     let arguments = Arguments::parse();
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let report: Report = match arguments.suite {

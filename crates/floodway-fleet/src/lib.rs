@@ -48,6 +48,8 @@ pub use floodway_control::fleet::{
     HolderState, LeaseReply, LeaseRequest, MemberStatus, Remnant, RemnantStatus, Status,
 };
 
+#[cfg(feature = "redis")]
+pub use self::store::RedisStore;
 pub use self::{
     budget::{Budget, BudgetBuilder, OnOutage},
     clock::LeaseClock,

@@ -1,12 +1,20 @@
 //! Where a fleet keeps its budgets.
 
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+mod secret;
+#[cfg(all(feature = "redis", feature = "tls"))]
+mod tls;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use floodway_control::fleet::{LeaseReply, LeaseRequest, Remnant, Status};
 
 pub use self::memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
 
 /// What a storage is doing.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;

@@ -79,12 +79,15 @@ impl Account {
     /// A request comes while the engine's wall clock shows `wall` milliseconds; `own` is what is
     /// known of the replica. Returns the time up to which leases end before [`renew`](Self::renew).
     pub fn advance(&mut self, wall: u64, request: &LeaseRequest, own: Option<&Member>) -> u64 {
+        let begins = self.engine != request.engine;
+        // Whoever was away for a lease has not seen what this time has lost since. And an engine that
+        // begins with an old copy of what it knew listens from now on, not from the time of the copy.
         let proof = own
-            .filter(|own| own.incarnation == request.incarnation)
+            .filter(|own| own.incarnation == request.incarnation && !own.lapsed && !begins)
             .map(|own| own.proves(request.sent));
         self.clock.advance(wall, proof);
         let now = self.clock.now;
-        if self.engine != request.engine {
+        if begins {
             self.engine.clone_from(&request.engine);
             (self.learning_from, self.learning_until) = (now, now + 1);
             self.reserve_until = now + request.floor_ttl;
@@ -113,7 +116,8 @@ impl Account {
     ) -> Step {
         match own {
             Some(own) if own.incarnation != request.incarnation => {
-                if request.epoch != 0 {
+                // A newcomer that goes at once has nothing that is counted, so it takes nothing over.
+                if request.epoch != 0 || request.leaving {
                     let reply = LeaseReply { superseded: true, ..self.reply(request, &own) };
                     return Step { reply, member: Some(own), remnant: left };
                 }
@@ -126,6 +130,12 @@ impl Account {
                 // Came before: the same answer, and nothing lasts longer for it.
                 let reply = LeaseReply { refresh: own.refresh, ..self.reply(request, &own) };
                 Step { reply, member: Some(own), remnant: left }
+            }
+            None if left.as_ref().is_some_and(|left| request.seq <= left.seq) => {
+                // Was under way for longer than its lease lasted: the replica has more since.
+                let before = Member { epoch: request.epoch, ..Member::default() };
+                let reply = self.reply(request, &before);
+                Step { reply, member: None, remnant: left }
             }
             own => {
                 // Whoever comes back says itself what it still holds.

@@ -2,6 +2,9 @@
 
 use super::{Claim, LeaseRequest};
 
+/// What a weight counts for at most.
+const MOST_WEIGHT: u32 = 1024;
+
 /// A replica with a lease, or with a floor that outlived its burst.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -60,11 +63,11 @@ pub struct Member {
 
 impl Member {
     /// What it asks for, among those that ask for the same. Bounded, so that absurd wishes do not
-    /// make sums overflow.
+    /// make sums overflow, nor leave the whole numbers that a double holds, with which scripts count.
     #[must_use]
     pub fn claim(&self) -> Claim {
-        let most = self.budget;
-        Claim { weight: self.weight, floor: self.floor, want: self.want.min(most) }
+        let (weight, want) = (self.weight.min(MOST_WEIGHT), self.want.min(self.budget));
+        Claim { weight, floor: self.floor, want }
     }
 
     /// What it declares, in the order in which the lowest is in force.
@@ -80,7 +83,8 @@ impl Member {
 
     pub(super) fn take(&mut self, request: &LeaseRequest, now: u64) {
         let ahead = now.cast_signed() - request.sent.cast_signed();
-        self.ahead = if self.seq == 0 { ahead } else { self.ahead.min(ahead) };
+        let anew = self.seq == 0 || self.lapsed;
+        self.ahead = if anew { ahead } else { self.ahead.min(ahead) };
         self.seq = request.seq;
         self.sent = request.sent;
         self.seen = now;

@@ -4,6 +4,7 @@ mod anchored_gradient;
 mod batch;
 mod chunk;
 mod controller;
+mod fleet;
 mod limit;
 mod pool;
 mod queue;

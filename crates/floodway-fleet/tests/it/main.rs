@@ -1,6 +1,9 @@
 //! Public behaviour of leases.
 
 mod build;
+mod conformance;
 mod lease;
 mod outage;
+#[cfg(feature = "redis")]
+mod redis;
 mod support;

@@ -73,8 +73,8 @@ impl Account {
         self.remnants += u64::from(permits);
         let permits = permits + left.as_ref().map_or(0, |left| left.permits);
         let due = (!member.fenced).then_some(until + member.linger);
-        let (replica, epoch) = (member.replica.clone(), member.epoch);
-        (permits > 0).then_some(Remnant { replica, epoch, permits, keep, due })
+        let (replica, epoch, seq) = (member.replica.clone(), member.epoch, member.seq);
+        (permits > 0).then_some(Remnant { replica, epoch, seq, permits, keep, due })
     }
 
     /// A replica gives everything back. What it still holds stays behind for as long as a lease.

@@ -20,7 +20,7 @@ impl Account {
         let claim = member.claim();
         let want = u64::from(claim.want);
         let share = self.level.share(&claim).min(self.usable());
-        let extra = self.has_extra(member, want, share);
+        let extra = self.has_extra(request, member, want, share);
         let target = match self.is_learning() {
             // What it had, and no more: who has not come back yet may have the rest.
             true => u64::from(request.applied),
@@ -30,6 +30,8 @@ impl Account {
         // Both fit, because what may be leased is a u32.
         member.grant = target.min(room) as u32;
         member.bound = member.grant.max(request.applied).max(request.held);
+        // Its turn begins once there is one.
+        let extra = extra && u64::from(member.grant) > share;
         if member.extra != extra {
             member.since = now;
         }
@@ -48,7 +50,7 @@ impl Account {
 
     /// Whether `member` gets one permit beyond its share: shares are whole permits, and what is left
     /// over belongs to whoever comes first, as long as nobody lacks a part of its share.
-    fn has_extra(&self, member: &Member, want: u64, share: u64) -> bool {
+    fn has_extra(&self, request: &LeaseRequest, member: &Member, want: u64, share: u64) -> bool {
         if self.level.plenty || want <= share {
             return false;
         }
@@ -56,21 +58,24 @@ impl Account {
         if share > 0 {
             return nobody_lacks;
         }
-        // More replicas than permits: they take turns. Whoever gives one back does not take it again
-        // in the same step.
-        !member.extra || nobody_lacks || self.clock.now - member.since < TURN
+        // More replicas than permits: they take turns. A permit is free only once its replica says so,
+        // and that one would be the first to take it: it lets the others ask before.
+        let since = self.clock.now - member.since;
+        let turn = if member.extra { since < TURN } else { since >= 2 * self.every(request) };
+        nobody_lacks || turn || member.since == 0
     }
 
     /// How long bursts last: longer in a fleet whose replicas renew less often.
     pub(super) fn ttl(&self, request: &LeaseRequest) -> u64 {
         let every = self.every(request);
-        if every == request.refresh { request.ttl } else { request.ttl * every / request.refresh }
+        let declared = request.refresh.max(1);
+        if every == declared { request.ttl } else { request.ttl * every / declared }
     }
 
     fn every(&self, request: &LeaseRequest) -> u64 {
         // An engine that has lost what it knew learns from the replicas how many they are.
         let members = self.members.max(request.seen_members);
-        request.refresh.max(u64::from(members) * 1000 / REQUESTS_PER_SECOND)
+        request.refresh.max(1).max(u64::from(members) * 1000 / REQUESTS_PER_SECOND)
     }
 
     fn refresh(&self, request: &LeaseRequest, hungry: bool) -> u64 {

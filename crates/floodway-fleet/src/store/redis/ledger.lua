@@ -1,0 +1,267 @@
+-- One budget of a fleet, and what may happen to it.
+--
+-- This does what `floodway_control::fleet::{Account, Ledger}` do, with the same names and in the same
+-- order, and comes to the same numbers: a test compares them over random requests. It is followed by
+-- one of the other files of this folder. All numbers are whole and below 2^53; flags are 0 or 1.
+--
+-- KEYS: the account, then what belongs to it.
+--   floodway:{name}           hash: version, engine (which run keeps it), state (the fields of STATE)
+--   floodway:{name}:members   hash: replica -> incarnation and the fields of MEMBER
+--   floodway:{name}:due       zset: what ends when: a replica or a remnant, as `place` calls them
+--   floodway:{name}:wants     hash: weight, floor and want -> how many replicas have them
+--   floodway:{name}:declared  hash: usable, budget and margin -> how many replicas declare them
+--   floodway:{name}:remnants  hash: `place` -> the fields of REMNANT
+
+local call, floor, min, max = redis.call, math.floor, math.min, math.max
+local format, match = string.format, string.match
+local ACCOUNT, MEMBERS, DUE, WANTS, DECLARED, REMNANTS = unpack(KEYS)
+local VERSION = '1'
+
+local FEW, LEVEL_EVERY, SWEEP_EVERY, SLACK = 64, 500, 500, 250
+local TURN, REQUESTS_PER_SECOND, FEW_HUNGRY, LAPSES_PER_STEP = 10000, 5000, 16, 32
+local SCALE, MOST_WEIGHT, MOST = 1024, 1024, 4294967295
+
+-- `stale`: the level is to be computed again; `available`: what it was computed for; `kinds`: how many
+-- entries DECLARED has; `moved`: they have changed since the budget in force was set.
+local STATE = {
+  'now', 'wall', 'epoch', 'usable', 'budget', 'margin', 'set', 'set_budget', 'set_margin', 'total',
+  'remnants', 'lapsed_floors', 'lapsed', 'members', 'hungry', 'learning_from', 'learning_until',
+  'reserve_until', 'reserve_floor', 'roster', 'per_weight', 'plenty', 'floors_fit', 'levelled',
+  'swept', 'kinds', 'moved', 'stale', 'available',
+}
+local MEMBER = {
+  'epoch', 'seq', 'sent', 'seen', 'ahead', 'grant', 'bound', 'keep', 'held', 'want', 'floor',
+  'weight', 'budget', 'margin', 'linger', 'fenced', 'lapsed', 'hungry', 'extra', 'since', 'due',
+  'floor_due', 'refresh',
+}
+-- `due` is -1 where somebody has to confirm that it is closed.
+local REMNANT = { 'seq', 'permits', 'keep', 'due' }
+
+local function read(text, names)
+  local count = #names
+  local found = { match(text, '^' .. string.rep('(%-?%d+) ', count - 1) .. '(%-?%d+)$') }
+  if not found[1] then error('floodway cannot read ' .. text) end
+  local record = {}
+  for i = 1, count do record[names[i]] = tonumber(found[i]) end
+  return record
+end
+
+local function write(record, names)
+  local values, count = {}, #names
+  for i = 1, count do values[i] = record[names[i]] end
+  return format(string.rep('%d ', count - 1) .. '%d', unpack(values))
+end
+
+-- The account, the changes of WANTS and of DECLARED that are not written yet.
+local a, wants, declared = nil, {}, {}
+
+-- Loads the account, if there is one; begins one to `create` it. Returns what is wrong.
+local function load(create)
+  local version, engine, state = unpack(call('HMGET', ACCOUNT, 'version', 'engine', 'state'))
+  if version == VERSION then
+    a = read(state, STATE)
+    a.engine = engine
+    return
+  end
+  if version or call('EXISTS', ACCOUNT) == 1 then
+    return redis.error_reply('FOREIGN ' .. ACCOUNT)
+  end
+  if not create then return end
+  -- What belonged to an account that is lost says nothing without it.
+  local kinds = { [MEMBERS] = 'hash', [DUE] = 'zset', [WANTS] = 'hash', [DECLARED] = 'hash', [REMNANTS] = 'hash' }
+  for key, kind in pairs(kinds) do
+    local found = call('TYPE', key).ok
+    if found ~= 'none' and found ~= kind then return redis.error_reply('FOREIGN ' .. key) end
+  end
+  call('DEL', MEMBERS, DUE, WANTS, DECLARED, REMNANTS)
+  a = { engine = '' }
+  for _, name in ipairs(STATE) do a[name] = 0 end
+  a.stale = 1
+end
+
+local function settle(key, changes)
+  local changed = false
+  for kind, by in pairs(changes) do
+    changes[kind] = nil
+    if by ~= 0 then
+      changed = true
+      if call('HINCRBY', key, kind, by) <= 0 then call('HDEL', key, kind) end
+    end
+  end
+  return changed
+end
+
+local function settle_wants()
+  if settle(WANTS, wants) then a.stale = 1 end
+end
+
+local function settle_declared()
+  if settle(DECLARED, declared) then
+    a.kinds = call('HLEN', DECLARED)
+    a.moved = 1
+  end
+end
+
+local function save()
+  settle_wants()
+  settle_declared()
+  call('HSET', ACCOUNT, 'version', VERSION, 'engine', a.engine, 'state', write(a, STATE))
+end
+
+-- Where a replica stands in DUE, or what its lease `epoch` has left behind. Sorts as both do together.
+local function place(replica, epoch)
+  return replica .. '\0' .. (epoch and format('%016x', epoch) or '')
+end
+
+local function member(replica)
+  local text = call('HGET', MEMBERS, replica)
+  if not text then return nil end
+  local incarnation, rest = match(text, '^(%d+) (.*)$')
+  local found = read(rest, MEMBER)
+  found.replica, found.incarnation = replica, incarnation
+  return found
+end
+
+local function put_member(replica, before, after)
+  if after then
+    call('HSET', MEMBERS, replica, after.incarnation .. ' ' .. write(after, MEMBER))
+    call('ZADD', DUE, format('%d', after.due), place(replica))
+  elseif before then
+    call('HDEL', MEMBERS, replica)
+    call('ZREM', DUE, place(replica))
+  end
+end
+
+local function remnant(at)
+  -- Nothing is left behind but permits.
+  if a.remnants == 0 then return nil end
+  local text = call('HGET', REMNANTS, at)
+  return text and read(text, REMNANT) or nil
+end
+
+local function put_remnant(at, before, after)
+  if after then
+    call('HSET', REMNANTS, at, write(after, REMNANT))
+    if after.due >= 0 then call('ZADD', DUE, format('%d', after.due), at) end
+  elseif before then
+    call('HDEL', REMNANTS, at)
+  end
+  if before and before.due >= 0 and not (after and after.due >= 0) then call('ZREM', DUE, at) end
+end
+
+local function is_learning() return a.now < a.learning_until end
+
+local function count(changes, kind, by) changes[kind] = (changes[kind] or 0) + by end
+
+local function claim(m)
+  return min(m.weight, MOST_WEIGHT), m.floor, min(m.want, m.budget)
+end
+
+local function list(m, by)
+  a.members = a.members + by
+  count(wants, format('%d %d %d', claim(m)), by)
+  count(declared, format('%d %d %d', max(m.budget - m.margin, 0), m.budget, m.margin), by)
+end
+
+local function unlist(m)
+  if m.lapsed == 1 then
+    a.lapsed = a.lapsed - 1
+    a.lapsed_floors = a.lapsed_floors - m.bound
+    return
+  end
+  a.hungry = a.hungry - m.hungry
+  list(m, -1)
+end
+
+local function set_in_force()
+  settle_declared()
+  if a.set == 1 then
+    a.usable, a.budget, a.margin = max(a.set_budget - a.set_margin, 0), a.set_budget, a.set_margin
+  elseif a.moved == 1 and a.kinds > 0 then
+    local usable, budget, margin
+    for _, kind in ipairs(call('HKEYS', DECLARED)) do
+      local u, b, m = match(kind, '^(%d+) (%d+) (%d+)$')
+      u, b, m = tonumber(u), tonumber(b), tonumber(m)
+      if not usable or u < usable or (u == usable and (b < budget or (b == budget and m < margin))) then
+        usable, budget, margin = u, b, m
+      end
+    end
+    a.usable, a.budget, a.margin, a.moved = usable, budget, margin, 0
+  end
+end
+
+local function reserve()
+  if a.now >= a.reserve_until then return 0 end
+  return max(a.roster - (a.members + a.lapsed), 0) * a.reserve_floor
+end
+
+local function share(per_weight, plenty, floors_fit, weight, least, want)
+  if floors_fit == 0 then least = 0 end
+  local level = floor(per_weight * weight / SCALE)
+  if plenty == 1 then return max(want, least) + level end
+  return max(min(want, level), least)
+end
+
+-- Level::of
+local function level(available)
+  local found, floors, weights, size = call('HGETALL', WANTS), 0, 0, 0
+  local weight, least, want, many = {}, {}, {}, {}
+  for i = 1, #found, 2 do
+    size = size + 1
+    local w, f, n = match(found[i], '^(%d+) (%d+) (%d+)$')
+    weight[size], least[size], want[size] = tonumber(w), tonumber(f), tonumber(n)
+    many[size] = tonumber(found[i + 1])
+    floors = floors + least[size] * many[size]
+    weights = weights + weight[size] * many[size]
+  end
+  a.floors_fit = floors <= available and 1 or 0
+  local wanted = 0
+  for i = 1, size do
+    if a.floors_fit == 0 then least[i] = 0 end
+    wanted = wanted + max(want[i], least[i]) * many[i]
+  end
+  a.plenty = wanted <= available and 1 or 0
+  if a.plenty == 1 then
+    a.per_weight = weights == 0 and 0 or floor((available - wanted) * SCALE / weights)
+    return
+  end
+  local fits, exceeds = 0, available * SCALE + SCALE
+  while exceeds - fits > 1 do
+    local middle, sum = floor((fits + exceeds) / 2), 0
+    for i = 1, size do
+      local n, by = want[i], floor(middle * weight[i] / SCALE)
+      if by < n then n = by end
+      if n < least[i] then n = least[i] end
+      sum = sum + n * many[i]
+    end
+    if sum <= available then fits = middle else exceeds = middle end
+  end
+  a.per_weight = fits
+end
+
+local function relevel()
+  a.levelled = a.now
+  settle_wants()
+  local available = max(a.usable - (a.remnants + a.lapsed_floors + reserve()), 0)
+  if a.stale == 0 and available == a.available then return end
+  a.stale, a.available = 0, available
+  level(available)
+end
+
+-- Returns what of `m` is left behind now, `left` included.
+local function put_behind(m, permits, keep, left, until_)
+  a.remnants = a.remnants + permits
+  permits = permits + (left and left.permits or 0)
+  if permits == 0 then return nil end
+  return { seq = m.seq, permits = permits, keep = keep, due = m.fenced == 1 and -1 or until_ + m.linger }
+end
+
+local function leave_behind(m, left, until_)
+  unlist(m)
+  return put_behind(m, m.bound, 0, left, until_)
+end
+
+local function release(left)
+  a.total = a.total - left.permits
+  a.remnants = a.remnants - left.permits
+end

@@ -1,0 +1,227 @@
+-- Answers a replica.
+--
+-- ARGV: by how much to move the wall clock, the replica, its incarnation, the engine, and the fields of
+-- REQUEST. Returns the fields of the reply in the order of its struct, and the wall clock.
+
+local REQUEST = {
+  'epoch', 'seq', 'sent', 'want', 'held', 'applied', 'floor_applied', 'weight', 'floor', 'ttl',
+  'reuse', 'floor_ttl', 'linger', 'refresh', 'budget', 'margin', 'fenced', 'fencer',
+  'seen_members', 'leaving',
+}
+local replica, incarnation, engine = ARGV[2], ARGV[3], ARGV[4]
+local r = read(ARGV[5], REQUEST)
+
+local function every()
+  return max(r.refresh, 1, floor(max(a.members, r.seen_members) * 1000 / REQUESTS_PER_SECOND))
+end
+
+local function ttl()
+  local stretched, own = every(), max(r.refresh, 1)
+  if stretched == own then return r.ttl end
+  return floor(r.ttl * stretched / own)
+end
+
+-- FleetClock::advance
+local function advance_clock(wall, proven)
+  local moved = a.wall == 0 and 0 or max(wall - a.wall, 0)
+  a.wall = wall
+  if proven then a.now = max(a.now, min(a.now + moved, proven + SLACK)) end
+end
+
+-- Account::advance
+local function advance(wall, own)
+  local begins = a.engine ~= engine
+  local known = own and own.incarnation == incarnation and own.lapsed == 0 and not begins
+  advance_clock(wall, known and max(r.sent + own.ahead, 0))
+  local now = a.now
+  if begins then
+    a.engine = engine
+    a.learning_from, a.learning_until = now, now + 1
+    a.reserve_until = now + r.floor_ttl
+    a.roster, a.reserve_floor = 0, 0
+  end
+  if is_learning() then
+    local lasts = ttl()
+    local lapsed = lasts - floor(lasts / 4)
+    a.learning_until = max(a.learning_until, a.learning_from + lapsed + r.reuse + r.linger)
+  end
+  if now < a.reserve_until then
+    a.roster = max(a.roster, r.seen_members)
+    a.reserve_floor = max(a.reserve_floor, r.floor)
+  end
+end
+
+-- Account::lapse
+local function lapse_member(m, left)
+  if a.now < m.due then return m, left end
+  if m.keep == 0 or m.floor_due <= a.now then return nil, leave_behind(m, left, a.now) end
+  unlist(m)
+  a.lapsed = a.lapsed + 1
+  a.lapsed_floors = a.lapsed_floors + m.keep
+  local remains = put_behind(m, m.bound - m.keep, m.keep, left, a.now)
+  m.grant, m.bound, m.due, m.lapsed, m.hungry, m.extra = m.keep, m.keep, m.floor_due, 1, 0, 0
+  return m, remains
+end
+
+-- Ledger::lapse. Whether anything has ended.
+local function lapse()
+  for step = 1, LAPSES_PER_STEP do
+    local first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
+    if not first[1] or tonumber(first[2]) > a.now then return step > 1 end
+    local at = first[1]
+    if string.sub(at, -1) == '\0' then
+      local name = string.sub(at, 1, -2)
+      local m = member(name)
+      local behind = place(name, m.epoch)
+      local left = remnant(behind)
+      local kept, remains = lapse_member(m, left)
+      put_member(name, m, kept)
+      put_remnant(behind, left, remains)
+    else
+      local left = remnant(at)
+      put_remnant(at, left, nil)
+      release(left)
+    end
+  end
+  return true
+end
+
+local function reply(m)
+  settle_declared()
+  local granted_floor = r.floor_ttl == 0 and 0 or min(m.floor, m.grant)
+  return {
+    r.seq, m.epoch, m.grant, granted_floor, ttl(), r.floor_ttl, m.refresh, a.budget, a.margin,
+    min(a.total, MOST), min(a.remnants, MOST), a.members, a.hungry, is_learning() and 1 or 0,
+    a.kinds > 1 and 1 or 0, 1 - a.floors_fit, 0, 0,
+  }
+end
+local SUPERSEDED, SWEEP = 17, 18
+
+-- Account::has_extra
+local function has_extra(m, want, fair)
+  if a.plenty == 1 or want <= fair then return false end
+  local nobody_lacks = a.hungry == 0
+  if fair > 0 then return nobody_lacks end
+  local since = a.now - m.since
+  if nobody_lacks or m.since == 0 then return true end
+  if m.extra == 1 then return since < TURN end
+  return since >= 2 * every()
+end
+
+-- Account::grant
+local function grant(m)
+  local weight, least, want = claim(m)
+  local fair = min(share(a.per_weight, a.plenty, a.floors_fit, weight, least, want), a.usable)
+  local extra = has_extra(m, want, fair) and 1 or 0
+  local learning = is_learning()
+  local target = learning and r.applied or fair + extra
+  m.grant = min(target, max(a.usable - (a.total + reserve()), 0))
+  m.bound = max(m.grant, r.applied, r.held)
+  if m.grant <= fair then extra = 0 end
+  if m.extra ~= extra then m.since = a.now end
+  m.extra = extra
+  local needs = min(max(want, a.floors_fit == 1 and least or 0), max(fair, 1))
+  m.hungry = not learning and m.grant < needs and 1 or 0
+  local promised = r.floor_ttl == 0 and 0 or min(m.floor, m.grant)
+  m.keep = min(max(promised, r.floor_applied), m.bound)
+  m.due = a.now + ttl() + r.reuse
+  m.floor_due = max(m.due, a.now + r.floor_ttl)
+  m.refresh = every()
+  if learning then
+    m.refresh = min(m.refresh, a.learning_until - a.now + 1)
+  elseif m.hungry == 1 and a.hungry < FEW_HUNGRY then
+    m.refresh = max(floor(m.refresh / 4), 1)
+  end
+end
+
+-- Account::leave
+local function leave(m)
+  a.roster = max(a.roster - 1, 0)
+  set_in_force()
+  relevel()
+  local holds = max(r.applied, r.held)
+  a.total = a.total + holds
+  local remains = put_behind(m, holds, 0, nil, a.now + ttl())
+  m.grant = 0
+  return reply(m), nil, remains
+end
+
+-- Account::lease
+local function lease(m)
+  if m.epoch == 0 then
+    m.epoch = r.epoch == 0 and a.epoch + 1 or r.epoch
+    a.epoch = max(a.epoch, m.epoch)
+    m.incarnation = incarnation
+  end
+  -- Member::take
+  local ahead = a.now - r.sent
+  local anew = m.seq == 0 or m.lapsed == 1
+  m.ahead = anew and ahead or min(m.ahead, ahead)
+  m.seq, m.sent, m.seen, m.held = r.seq, r.sent, a.now, r.held
+  m.want = r.leaving == 1 and 0 or r.want
+  m.floor, m.weight, m.budget, m.margin = r.floor, r.weight, r.budget, r.margin
+  m.linger, m.fenced, m.lapsed = r.linger, r.fenced, 0
+  if r.leaving == 1 then return leave(m) end
+  list(m, 1)
+  set_in_force()
+  if a.members <= FEW or a.now >= a.levelled + LEVEL_EVERY then relevel() end
+  grant(m)
+  a.hungry = a.hungry + m.hungry
+  a.total = a.total + m.bound
+  local answer = reply(m)
+  if a.remnants > 0 and r.fencer == 1 and a.now >= a.swept + SWEEP_EVERY then
+    a.swept = a.now
+    answer[SWEEP] = 1
+  end
+  return answer, m, nil
+end
+
+local function newcomer()
+  local m = {}
+  for _, name in ipairs(MEMBER) do m[name] = 0 end
+  return m
+end
+
+local problem = load(true)
+if problem then return problem end
+local time = call('TIME')
+local wall = max(tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000) + tonumber(ARGV[1]), 0)
+local own = member(replica)
+advance(wall, own)
+if lapse() then own = member(replica) end
+local at = place(replica, own and own.epoch or r.epoch)
+local left = remnant(at)
+
+-- Account::renew
+local answer
+if own and own.incarnation ~= incarnation then
+  if r.epoch ~= 0 or r.leaving == 1 then
+    answer = reply(own)
+    answer[SUPERSEDED] = 1
+  else
+    local remains = leave_behind(own, left, a.now)
+    local m
+    answer, m = lease(newcomer())
+    put_member(replica, own, m)
+    put_remnant(at, left, remains)
+  end
+elseif own and r.seq <= own.seq then
+  answer = reply(own)
+elseif not own and left and r.seq <= left.seq then
+  local m = newcomer()
+  m.epoch = r.epoch
+  answer = reply(m)
+else
+  if left then release(left) end
+  if own then
+    unlist(own)
+    a.total = a.total - own.bound
+  end
+  local m, remains
+  answer, m, remains = lease(own or newcomer())
+  put_member(replica, own, m)
+  put_remnant(place(replica, answer[2]), left, remains)
+end
+save()
+answer[19] = wall
+return answer
