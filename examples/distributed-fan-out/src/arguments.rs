@@ -50,6 +50,10 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "PERMITS", value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub(crate) budget: Option<u32>,
 
+    /// The name of what they share, for jobs of other names to share it, too [default: that of the job]
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub(crate) budget_name: Option<String>,
+
     /// Items in an entry of the stream; fewer if items take long [default: 64]
     #[arg(long, value_name = "ITEMS", value_parser = value_parser!(u64).range(1..=10_000))]
     pub(crate) chunk: Option<u64>,
@@ -160,6 +164,7 @@ impl RunArguments {
             chunk: self.chunk.unwrap_or(64),
             attempts: self.attempts.unwrap_or(5),
             budget: self.budget.unwrap_or(40),
+            budget_name: self.budget_name.as_ref().unwrap_or(&self.at.job).clone(),
             work: self.work.unwrap_or(Work::Io(Duration::from_millis(2))),
             poisoned: self.poison.unwrap_or(0),
             lethal: self.lethal.unwrap_or(0),
@@ -174,6 +179,7 @@ impl RunArguments {
             ("--chunk", text(self.chunk), job.chunk.to_string()),
             ("--attempts", text(self.attempts.map(u64::from)), job.attempts.to_string()),
             ("--budget", text(self.budget.map(u64::from)), job.budget.to_string()),
+            ("--budget-name", self.budget_name.clone(), job.budget_name.clone()),
             ("--work", self.work.map(|work| work.to_string()), job.work.to_string()),
             ("--poison", text(self.poison), job.poisoned.to_string()),
             ("--lethal", text(self.lethal), job.lethal.to_string()),

@@ -8,11 +8,12 @@ use crate::store::WorkerStatus;
 
 pub(crate) fn workers(workers: &BTreeMap<String, WorkerStatus>) -> String {
     let mut table = table(["worker", "starts", "items", "items/s", "permits"]);
-    for (name, WorkerStatus { starts, items, alive, permits }) in workers {
+    for (name, WorkerStatus { starts, items, alive, permit_milliseconds }) in workers {
         let seconds = alive.as_secs_f64();
-        let rate =
-            if seconds > 0.0 { format!("{:.0}", *items as f64 / seconds) } else { "–".into() };
-        add(&mut table, name, [starts.to_string(), items.to_string(), rate, permits.to_string()]);
+        let per_second = |amount: f64| amount / seconds.max(1e-3);
+        let rate = format!("{:.0}", per_second(*items as f64));
+        let permits = format!("{:.1}", per_second(*permit_milliseconds as f64 / 1e3));
+        add(&mut table, name, [starts.to_string(), items.to_string(), rate, permits]);
     }
     table.to_string()
 }

@@ -21,6 +21,14 @@ pub(crate) enum Work {
 pub(crate) struct Poisoned(u64);
 
 impl Work {
+    /// How long an item takes at least.
+    pub(crate) const fn time(self) -> Duration {
+        match self {
+            Self::None => Duration::ZERO,
+            Self::Io(time) => time,
+        }
+    }
+
     async fn run(self) {
         match self {
             Self::None => {}

@@ -15,7 +15,7 @@ use tokio::{
 
 use self::{permits::Permits, session::Session};
 use crate::{
-    arguments::WorkerArguments,
+    arguments::WorkerArguments as Arguments,
     server::Server,
     stop,
     store::{Gone, Store},
@@ -30,49 +30,55 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Works until the job is done, or until `stop` and what is in hand is done.
 pub(crate) async fn run(
-    arguments: &WorkerArguments,
+    arguments: &Arguments,
     server: &Server,
     stop: &watch::Sender<bool>,
 ) -> Result<()> {
     let worker = &*arguments.name();
     let Some(mut store) = wait_for_job(arguments, server, stop).await? else { return Ok(()) };
-    let concurrency =
-        NonZeroUsize::new(arguments.concurrency as usize).unwrap_or(NonZeroUsize::MIN);
-    let permits = &Permits::new(arguments.concurrency, store.job().budget)?;
+    let concurrency = arguments.concurrency;
+    let permits = Permits::lease(server, store.job(), worker, concurrency).await?;
+    let concurrency = NonZeroUsize::new(concurrency as usize).unwrap_or(NonZeroUsize::MIN);
     let mut well = Instant::now();
-    loop {
+    let ended = loop {
         let began = Instant::now();
-        let consumer = format!("{worker}#{}", unique::id());
-        let session =
-            Session { server, store: store.clone(), worker, consumer, concurrency, permits };
+        let session = Session {
+            server,
+            store: store.clone(),
+            worker,
+            consumer: format!("{worker}#{}", unique::id()),
+            concurrency,
+            permits: &permits,
+        };
         let ended = match session.run(stop).await {
-            Ok(()) => return Ok(()),
+            Ok(()) => break Ok(()),
             Err(error) => error,
         };
         if began.elapsed() > PAUSE {
             well = Instant::now();
         }
-        if is_gone(&ended) {
-            return Ok(());
-        }
         // A job that is removed ends a read with an error of its own.
         if let Ok(connection) = server.connect().await {
             store = store.through(connection);
-            if store.status().await.is_err_and(|error| is_gone(&error)) {
-                return Ok(());
+            if store.status().await.is_err_and(|error| error.is::<Gone>()) {
+                break Ok(());
             }
         }
-        if *stop.borrow() || well.elapsed() > PATIENCE {
-            return Err(ended);
+        let hopeless =
+            *stop.borrow() || well.elapsed() > PATIENCE || permits.check(worker).is_err();
+        if hopeless {
+            break Err(ended);
         }
         eprintln!("{worker}: {ended:#}; trying again");
         sleep(PAUSE).await;
-    }
+    };
+    permits.release().await;
+    ended
 }
 
 /// The job, once there is one; `None` if it is to stop before.
 async fn wait_for_job(
-    arguments: &WorkerArguments,
+    arguments: &Arguments,
     server: &Server,
     stop: &watch::Sender<bool>,
 ) -> Result<Option<Store>> {
@@ -93,9 +99,4 @@ async fn wait_for_job(
             () = stop::thrown(stop.subscribe()) => return Ok(None),
         }
     }
-}
-
-/// Whether every item has its outcome and the coordinator has gone home.
-fn is_gone(error: &anyhow::Error) -> bool {
-    error.is::<Gone>()
 }

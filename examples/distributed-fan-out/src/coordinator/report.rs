@@ -31,6 +31,10 @@ pub(crate) async fn shown(store: &Store, ended: &Ended) -> Result<String> {
         "\n{:.0} items/s for {seconds:.1} s; {killed} workers were killed, {died} died.",
         (status.recorded() - before) as f64 / seconds,
     );
+    text += &format!(
+        "\nAt most {} of {} permits were leased at a time.",
+        status.outstanding, job.budget
+    );
     Ok(text)
 }
 

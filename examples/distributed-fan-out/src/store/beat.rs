@@ -28,16 +28,19 @@ pub(crate) struct Beat<'a> {
     pub(crate) elapsed: Duration,
     /// How many permits the worker may use now.
     pub(crate) permits: u32,
+    /// How many all workers have leased, as this one was told last.
+    pub(crate) outstanding: u32,
 }
 
 impl Store {
     /// Gives how many items have no outcome yet.
     pub(crate) async fn beat(&self, beat: Beat<'_>) -> Result<u64> {
-        let Beat { consumer, worker, started, elapsed, permits } = beat;
+        let Beat { consumer, worker, started, elapsed, permits, outstanding } = beat;
         let mut invocation = BEAT.prepare_invoke();
         invocation.key(&self.keys.job).key(&self.keys.alive).key(&self.keys.workers);
         invocation.arg(&self.job.run).arg(consumer).arg(milliseconds(ALIVE)).arg(worker);
         invocation.arg(u8::from(started)).arg(milliseconds(elapsed)).arg(permits);
+        invocation.arg(outstanding);
         left(self.invoke(&invocation).await?)
     }
 

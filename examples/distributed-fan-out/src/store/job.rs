@@ -19,6 +19,7 @@ pub(crate) struct Job {
     pub(crate) attempts: u32,
     /// Permits of all workers together.
     pub(crate) budget: u32,
+    pub(crate) budget_name: String,
     pub(crate) work: Work,
     pub(crate) poisoned: u64,
     pub(crate) lethal: u64,
@@ -31,13 +32,15 @@ impl Job {
     }
 
     pub(super) fn fields(&self) -> Vec<(&'static str, String)> {
-        let Self { run, items, chunk, attempts, budget, work, poisoned, lethal } = self;
+        let Self { run, items, chunk, attempts, budget, budget_name, work, poisoned, lethal } =
+            self;
         vec![
             ("run", run.clone()),
             ("items", items.to_string()),
             ("chunk", chunk.to_string()),
             ("attempts", attempts.to_string()),
             ("budget", budget.to_string()),
+            ("budget_name", budget_name.clone()),
             ("work", work.to_string()),
             ("poisoned", poisoned.to_string()),
             ("lethal", lethal.to_string()),
@@ -59,6 +62,7 @@ impl Job {
             chunk: number("chunk")?,
             attempts: small("attempts")?,
             budget: small("budget")?,
+            budget_name: text("budget_name")?.clone(),
             work: text("work")?.parse().map_err(anyhow::Error::msg)?,
             poisoned: number("poisoned")?,
             lethal: number("lethal")?,
@@ -80,6 +84,7 @@ mod tests {
             chunk: 2,
             attempts: 3,
             budget: 9,
+            budget_name: "shared".into(),
             work: Work::Io(Duration::from_millis(2)),
             poisoned: 1,
             lethal: 0,

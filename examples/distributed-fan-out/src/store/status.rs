@@ -21,6 +21,8 @@ pub(crate) struct Status {
     pub(crate) lost: u64,
     /// Items that were delivered again because they failed.
     pub(crate) retried: u64,
+    /// The most permits that were leased at a time, as far as workers were told.
+    pub(crate) outstanding: u64,
     /// From the first entry to the last outcome, once that was recorded.
     pub(crate) took: Option<Duration>,
     /// Consumers that were alive at their last beat, dead ones included for a moment.
@@ -39,8 +41,8 @@ pub(crate) struct WorkerStatus {
     pub(crate) starts: u64,
     pub(crate) items: u64,
     pub(crate) alive: Duration,
-    /// The most that it might use at a time.
-    pub(crate) permits: u64,
+    /// How many it might use, added up over the milliseconds that it was alive.
+    pub(crate) permit_milliseconds: u64,
 }
 
 /// What the bitmaps say.
@@ -70,6 +72,7 @@ impl Store {
             suppressed: count("suppressed"),
             lost: count("lost"),
             retried: count("retried"),
+            outstanding: count("outstanding"),
             took,
             consumers,
         })
@@ -88,7 +91,7 @@ impl Store {
                 "starts" => worker.starts = value,
                 "items" => worker.items = value,
                 "milliseconds" => worker.alive = Duration::from_millis(value),
-                "permits" => worker.permits = value,
+                "permit_milliseconds" => worker.permit_milliseconds = value,
                 _ => {}
             }
         }

@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Result, bail};
 use floodway::fan_out::{FanOutExt, ItemError, Name, Outcome};
+use floodway_fleet::LeaseSnapshot;
 use futures::StreamExt;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
@@ -124,8 +125,10 @@ impl Session<'_> {
 
     async fn beat(&self, started: bool, elapsed: Duration) -> Result<()> {
         let Self { consumer, worker, permits, .. } = self;
-        let permits = permits.now();
-        self.store.beat(Beat { consumer, worker, started, elapsed, permits }).await.map(drop)
+        permits.check(worker)?;
+        let LeaseSnapshot { grant: permits, outstanding, .. } = permits.snapshot();
+        let beat = Beat { consumer, worker, started, elapsed, permits, outstanding };
+        self.store.beat(beat).await.map(drop)
     }
 }
 

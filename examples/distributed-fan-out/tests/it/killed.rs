@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::support::{Running, World, check_said, pause, runs, said};
+use crate::support::{Running, World, check_said, said, until_ended};
 
 #[test]
 fn a_worker_that_is_killed_loses_nothing() {
@@ -25,13 +25,13 @@ fn a_worker_that_is_killed_loses_nothing() {
 #[test]
 fn workers_that_are_killed_again_and_again_are_replaced() {
     let Some(mut world) = World::new() else { return };
-    let size = ["--items", "4000", "--chunk", "8", "--work", "io:2ms", "--workers", "3", "--keep"];
+    let size = ["--items", "8000", "--chunk", "8", "--work", "io:2ms", "--workers", "3", "--keep"];
     let mut command = world.coordinator(&size);
-    let output = command.args(["--kill-every", "100ms"]).output().expect("starts");
+    let output = command.args(["--kill-every", "600ms"]).output().expect("starts");
     let said = said(&output);
-    assert!(said.contains("4000 succeeded, 0 failed"), "{said}");
+    assert!(said.contains("8000 succeeded, 0 failed"), "{said}");
     assert!(!said.contains(" 0 workers were killed"), "{said}");
-    world.check_complete(4_000, 0);
+    world.check_complete(8_000, 0);
 }
 
 #[test]
@@ -43,9 +43,7 @@ fn a_coordinator_that_is_killed_takes_its_workers_along_and_the_next_goes_on() {
     let workers = coordinator.children();
     assert_eq!(workers.len(), 2, "{workers:?}");
     coordinator.signal(Signal::KILL);
-    while workers.iter().any(|pid| runs(*pid)) {
-        pause();
-    }
+    until_ended(&workers);
     let before = world.recorded();
     assert!((500..20_000).contains(&before), "{before}");
 

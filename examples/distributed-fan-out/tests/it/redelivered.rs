@@ -29,21 +29,21 @@ fn an_item_that_is_delivered_after_its_outcome_counts_once() {
 #[test]
 fn a_worker_that_was_paused_and_replaced_changes_no_outcome() {
     let Some(mut world) = World::new() else { return };
-    let size = ["--items", "200", "--chunk", "2", "--work", "io:50ms", "--workers", "0", "--keep"];
+    let size = ["--items", "300", "--chunk", "2", "--work", "io:50ms", "--workers", "0", "--keep"];
     let coordinator = Running::spawn(world.coordinator(&size));
-    let paused = world.worker("paused", 2);
-    world.until_recorded(5);
+    let (paused, other) = (world.worker("paused", 2), world.worker("other", 10));
+    world.until(|world| world.recorded_by("paused") >= 3 && world.recorded_by("other") >= 3);
     // Items take most of its time, so it has some in hand.
     paused.signal(Signal::STOP);
-    let other = world.worker("other", 10);
-    said(&coordinator.output());
-    said(&other.output());
-    world.check_complete(200, 0);
+    world.until_recorded(300);
+    world.check_complete(300, 0);
     assert_eq!(world.count("suppressed"), 0);
     paused.signal(Signal::CONT);
     said(&paused.output());
     assert!(world.count("suppressed") > 0);
-    world.check_complete(200, 0);
+    world.check_complete(300, 0);
+    check_said(said(&coordinator.output()).as_bytes(), &["300 succeeded, 0 failed"]);
+    said(&other.output());
 }
 
 #[test]

@@ -7,12 +7,15 @@ use std::{
     time::Duration,
 };
 
-use floodway_test_support::Redis;
+use floodway_test_support::{Redis, eventually};
 use redis::{Commands, Connection};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Where all jobs are that tests begin.
 pub(crate) const JOB: &str = "tested";
+
+/// A busy machine takes its time, and a budget that Redis does not know lets wait for some seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_floodway-distributed-fan-out"));
@@ -72,20 +75,20 @@ impl World {
         self.count("succeeded") + self.count("failed")
     }
 
+    /// How many of them by this worker.
+    pub(crate) fn recorded_by(&mut self, worker: &str) -> u64 {
+        let field = format!("{worker}:items");
+        let items: Option<u64> = self.connection.hget(Self::key("workers"), field).expect("a hash");
+        items.unwrap_or_default()
+    }
+
     /// Waits until so many outcomes are recorded.
     pub(crate) fn until_recorded(&mut self, count: u64) {
         self.until(|world| world.recorded() >= count);
     }
 
-    /// Looks until it is so, for a minute.
     pub(crate) fn until(&mut self, is_so: impl Fn(&mut Self) -> bool) {
-        for _ in 0..6_000 {
-            if is_so(self) {
-                return;
-            }
-            pause();
-        }
-        panic!("it did not come to that; {} are recorded", self.recorded());
+        eventually("what the test waits for", PATIENCE, || is_so(self));
     }
 
     /// Every item has one outcome: as many bits as items, and as many outcomes counted.
@@ -147,15 +150,14 @@ pub(crate) fn signal_to(pid: u32, signal: Signal) {
     kill_process(pid, signal).expect("it runs");
 }
 
-/// Whether a process does anything any more; one that nobody has waited for does not.
-pub(crate) fn runs(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+/// Waits until none of these processes does anything any more; one that nobody has waited for does not.
+pub(crate) fn until_ended(pids: &[u32]) {
+    eventually("the processes end", PATIENCE, || !pids.iter().any(|pid| runs(*pid)));
 }
 
-#[expect(clippy::disallowed_methods, reason = "processes are waited for, in a thread of its own")]
-pub(crate) fn pause() {
-    std::thread::sleep(Duration::from_millis(10));
+fn runs(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 /// What a successful program said.
