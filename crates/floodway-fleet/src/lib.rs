@@ -29,6 +29,7 @@
 //! - [`Fleet`] is this process, [`Budget`] what it shares, [`Lease`] its part.
 //! - [`LeaseStore`] is where budgets are kept: `RedisStore`, `PostgresStore`, [`MemoryStore`].
 //! - [`Fence`] closes at the backend what replicas have left there that are gone: `PostgresFence`.
+//! - The program `floodway-fleet`, with the feature `cli`, shows budgets, sets them and finds what is wrong.
 
 mod budget;
 mod cells;

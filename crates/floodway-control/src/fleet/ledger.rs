@@ -27,6 +27,8 @@ pub struct Status {
     pub margin: u32,
     /// Whether an operator has set them.
     pub set_by_operator: bool,
+    /// The fleet's time, which goes on while replicas renew, in milliseconds.
+    pub time_ms: u64,
     /// What replicas declare, as budget and margin, each with how many do.
     pub declared: Vec<(u32, u32, u64)>,
     /// What all replicas, and those that are gone, may use or hold.
@@ -96,6 +98,7 @@ impl Status {
             budget,
             margin,
             set_by_operator: account.operator.is_some(),
+            time_ms: now,
             declared: account
                 .declared()
                 .iter()

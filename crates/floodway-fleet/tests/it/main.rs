@@ -3,6 +3,8 @@
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod agreement;
 mod build;
+#[cfg(feature = "cli")]
+mod cli;
 mod conformance;
 #[cfg(feature = "postgres")]
 mod fence;

@@ -14,7 +14,15 @@ pub(super) fn account(state: &[u8]) -> Option<(Status, u64)> {
     let learning_until: u64 = numbers.skip(6)?.next()?;
     let learning = now < learning_until;
     Some((
-        Status { budget, margin, set_by_operator, outstanding, learning, ..Status::default() },
+        Status {
+            budget,
+            margin,
+            set_by_operator,
+            time_ms: now,
+            outstanding,
+            learning,
+            ..Status::default()
+        },
         now,
     ))
 }
