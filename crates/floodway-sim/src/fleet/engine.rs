@@ -42,7 +42,7 @@ impl Engine {
         self.ledger.unfenced().cloned().collect()
     }
 
-    pub(super) fn fenced(&mut self, leases: &[(String, u64)]) {
-        self.ledger.fenced(leases);
+    pub(super) fn fenced(&mut self, closed: &[Remnant]) {
+        self.ledger.fenced(closed);
     }
 }

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BinaryHeap},
 };
 
-use floodway_control::fleet::{LeaseReply, LeaseRequest};
+use floodway_control::fleet::{LeaseReply, LeaseRequest, Remnant};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -34,7 +34,7 @@ enum Event {
     Failure(usize, u64, u64),
     Request(usize, u64, Box<LeaseRequest>),
     Reply(usize, u64, Box<LeaseReply>),
-    Fence(Vec<(String, u64)>),
+    Fence(Vec<Remnant>),
 }
 
 struct World {
@@ -139,12 +139,16 @@ impl World {
             }
             Event::Request(slot, who, request) => self.request(slot, who, *request),
             Event::Reply(slot, who, reply) => self.reply(slot, who, *reply),
-            Event::Fence(leases) => {
-                for lease in &leases {
-                    let closed = self.orphans.remove(lease).unwrap_or(0);
-                    self.bound -= u64::from(closed);
+            Event::Fence(left) => {
+                for one in &left {
+                    let lease = (one.replica.clone(), one.epoch);
+                    if let Some(open) = self.orphans.get_mut(&lease) {
+                        let closed = open.saturating_sub(one.keep);
+                        *open -= closed;
+                        self.bound -= u64::from(closed);
+                    }
                 }
-                self.engine.fenced(&leases);
+                self.engine.fenced(&left);
             }
         }
     }
@@ -281,8 +285,7 @@ impl World {
         }
         self.follow(slot);
         if sweep {
-            let left = self.engine.unfenced().into_iter();
-            let left: Vec<_> = left.map(|one| (one.replica, one.epoch)).collect();
+            let left = self.engine.unfenced();
             self.after(FENCING, Event::Fence(left));
         }
     }
