@@ -18,7 +18,7 @@ const SWEEP_EVERY: u64 = 500;
 ///
 /// The sums are kept up to date instead of computed, so that a request costs the same whether ten
 /// replicas share the budget or ten thousand.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Account {
     /// The fleet's time.

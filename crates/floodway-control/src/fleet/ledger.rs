@@ -8,7 +8,7 @@ use super::{Account, LeaseReply, LeaseRequest, Member, Remnant, Step};
 pub const LAPSES_PER_STEP: usize = 32;
 
 /// One budget of a fleet, kept in memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ledger {
     account: Account,
     members: BTreeMap<String, Member>,

@@ -3,7 +3,7 @@
 /// A replica asks for its part, or gives it back.
 ///
 /// Durations and times are in milliseconds, amounts in permits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LeaseRequest {
     /// Who asks.
@@ -74,7 +74,7 @@ impl LeaseRequest {
 /// What the engine grants.
 ///
 /// Durations are in milliseconds, amounts in permits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LeaseReply {
     /// The request that this answers.

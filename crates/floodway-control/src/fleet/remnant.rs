@@ -4,7 +4,7 @@
 ///
 /// They count against the budget until nothing can use them any more: until somebody has closed what
 /// stood behind them, or, where nobody can, until the replica has had time to notice.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Remnant {
     /// Whose they were.

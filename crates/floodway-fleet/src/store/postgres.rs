@@ -84,8 +84,12 @@ impl PostgresStore {
     /// If `url` is not one.
     pub fn connect_lazy(url: &str) -> Result<Self, StoreError> {
         // What is wrong with it may quote the password.
-        let wrong = |_| StoreError::Url { url: without_secrets(url), expected: EXPECTED };
-        let options = PgConnectOptions::from_str(url).map_err(wrong)?;
+        let wrong = || StoreError::Url { url: without_secrets(url), expected: EXPECTED };
+        if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            // The client takes any scheme.
+            return Err(wrong());
+        }
+        let options = PgConnectOptions::from_str(url).map_err(|_| wrong())?;
         let options = options.application_name("floodway-fleet").statement_cache_capacity(0);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -103,6 +107,24 @@ impl PostgresStore {
     /// As [`connect`](Self::connect).
     pub async fn with_pool(pool: PgPool) -> Result<Self, StoreError> {
         Self::over(pool).prepared().await
+    }
+
+    /// As [`renew`](LeaseStore::renew), with what the wall clock showed then. For tests.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[doc(hidden)]
+    pub async fn renew_and_tell(
+        &self,
+        budget: &str,
+        request: LeaseRequest,
+    ) -> Result<(LeaseReply, u64), StoreError> {
+        let rows = Rows::Replica(request.replica.clone());
+        let renewed =
+            self.step(budget, true, rows, move |ledger, wall| (ledger.renew(wall, &request), wall));
+        let missing = sqlx::Error::RowNotFound;
+        renewed.await?.ok_or_else(|| store_error(&self.0.engine, missing))
     }
 
     fn over(pool: PgPool) -> Self {
@@ -171,14 +193,7 @@ impl PostgresStore {
 
 impl LeaseStore for PostgresStore {
     fn renew<'a>(&'a self, budget: &'a str, request: LeaseRequest) -> StoreFuture<'a, LeaseReply> {
-        Box::pin(async move {
-            let rows = Rows::Replica(request.replica.clone());
-            let renewed = self.step(budget, true, rows, move |ledger, wall| {
-                ledger.renew(wall, &request)
-            });
-            let missing = sqlx::Error::RowNotFound;
-            renewed.await?.ok_or_else(|| store_error(&self.0.engine, missing))
-        })
+        Box::pin(async move { Ok(self.renew_and_tell(budget, request).await?.0) })
     }
 
     fn unfenced<'a>(&'a self, budget: &'a str) -> StoreFuture<'a, Vec<Remnant>> {

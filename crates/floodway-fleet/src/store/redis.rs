@@ -35,7 +35,7 @@ type Records = Vec<(String, Vec<u8>)>;
 
 /// Budgets in Redis 6.2 or later, or in what speaks its protocol and runs its scripts, such as Valkey.
 ///
-/// A renewal is one call of one script, which takes some 30 µs of the server's time however many replicas
+/// A renewal is one call of one script, which takes some 45 µs of the server's time however many replicas
 /// there are, so one server carries ten thousand of them. All of them share one connection per process.
 /// A budget takes half a kilobyte of the server's memory for each replica.
 ///

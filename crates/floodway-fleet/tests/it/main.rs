@@ -1,5 +1,7 @@
 //! Public behaviour of leases.
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod agreement;
 mod build;
 #[cfg(feature = "cli")]
 mod cli;

@@ -1,4 +1,5 @@
 //! One replica of a fleet, in a process of its own: asks its database as often as it may.
+#![expect(clippy::print_stderr, reason = "who started it reads what went wrong")]
 
 use std::{
     sync::{

@@ -221,8 +221,8 @@ impl World {
     /// When less than nearly all of the budget was in use the last time since `since`; that if never.
     pub(super) fn last_below(&self, since: Instant) -> Instant {
         let enough = self.setup.nearly_all();
-        let below = self.samples(since).into_iter().filter(|one| one.connections < enough);
-        below.last().map_or(since, |sample| sample.at)
+        let mut below = self.samples(since).into_iter().filter(|one| one.connections < enough);
+        below.next_back().map_or(since, |sample| sample.at)
     }
 
     /// Refusals of the server for having too many connections, as its log has them.

@@ -117,9 +117,8 @@ pub(super) fn commit(budget: &str, before: &Ledger, after: &Ledger) -> Result<St
     let mut sql = String::new();
     if before.account() != after.account() {
         let state = json(after.account())?;
-        sql += &format!(
-            "UPDATE floodway_fleet_account SET state = {state} WHERE budget = {budget};"
-        );
+        sql +=
+            &format!("UPDATE floodway_fleet_account SET state = {state} WHERE budget = {budget};");
     }
     for gone in before.members().filter(|one| member(after, one).is_none()) {
         let replica = literal(&gone.replica);

@@ -7,20 +7,6 @@ use crate::conformance::Replica;
 
 const FLEET: usize = 10_000;
 
-/// Server time of one call of a script, in microseconds, since the last look.
-async fn script_time(server: &Redis) -> f64 {
-    let client = redis::Client::open(server.url()).expect("a URL");
-    let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
-    let mut info = redis::cmd("INFO");
-    let text: String =
-        info.arg("commandstats").query_async(&mut connection).await.expect("statistics");
-    let line = text.lines().find(|line| line.starts_with("cmdstat_evalsha:")).expect("calls");
-    let per_call = line.split("usec_per_call=").nth(1).and_then(|rest| rest.split(',').next());
-    let mut reset = redis::cmd("CONFIG");
-    reset.arg("RESETSTAT").exec_async(&mut connection).await.expect("a reset");
-    per_call.and_then(|micros| micros.parse().ok()).expect("a number")
-}
-
 /// Everybody renews, a hundred at a time; `each` gives what one wants, and is told what it got.
 async fn round(store: &RedisStore, fleet: &mut [Replica], now: u64, want: impl Fn(usize) -> u32) {
     for (hundred, some) in fleet.chunks_mut(100).enumerate() {
@@ -38,7 +24,7 @@ async fn round(store: &RedisStore, fleet: &mut [Replica], now: u64, want: impl F
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_replicas_cost_one_server_little() {
+async fn ten_thousand_replicas_share_what_there_is() {
     let Some(server) = Redis::start() else { return };
     let store = RedisStore::connect(&server.unix_url()).await.expect("a connection");
     let mut fleet: Vec<_> = (0..FLEET)
@@ -50,18 +36,12 @@ async fn ten_thousand_replicas_cost_one_server_little() {
         })
         .collect();
     let mut now = 1_000_000_u64;
-    let mut times = Vec::new();
     for turn in 0..8_u32 {
         now += 2_000;
         store.shift_clock(now.cast_signed());
         let vary = move |at| 1 + (u32::try_from(at).expect("small") * 7 + turn) % 40;
         round(&store, &mut fleet, now, vary).await;
-        times.push(script_time(&server).await);
     }
-    // The last rounds are past joining and learning, and every request wants something new.
-    let micros = times.pop().expect("a round");
-    println!("{times:?}, {micros}");
-    assert!(micros < 120.0, "{micros} µs of the server's time per renewal");
     let status = store.status("large").await.expect("a status").expect("a budget");
     assert_eq!(status.replicas.len(), FLEET);
     let used: u64 = fleet.iter().map(|one| u64::from(one.request.applied)).sum();
