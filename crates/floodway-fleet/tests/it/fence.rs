@@ -152,6 +152,28 @@ async fn as_many_as_shall_be_kept_stay_open_those_at_work_first() {
 }
 
 #[tokio::test]
+async fn it_comes_back_when_they_are_gone_and_not_before() {
+    let Some(postgres) = Postgres::start() else { return };
+    let mut slow = connect(&postgres, "postgres", NAME).await;
+    let pid: i32 =
+        sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut slow).await.expect("a number");
+    // A process that takes its time, as one that waits for a disk does.
+    let signal = |signal: &str| {
+        let sent = Command::new("kill").args([signal, &pid.to_string()]).status();
+        assert!(sent.expect("there is a kill").success());
+    };
+    signal("-STOP");
+    let fence = PostgresFence::from_url(&postgres.url()).expect("a URL");
+    let left = left(0);
+    let mut closing = fence.close(&left);
+    let early = timeout(Duration::from_secs(2), &mut closing).await;
+    assert!(early.is_err(), "{early:?}");
+    signal("-CONT");
+    assert_eq!(closing.await.expect("closed"), 1);
+    assert_eq!(count(&postgres, NAME).await, 0);
+}
+
+#[tokio::test]
 async fn those_that_come_meanwhile_are_closed_too() {
     let Some(postgres) = Postgres::start() else { return };
     let again = options(&postgres, "postgres").application_name(NAME);
