@@ -25,7 +25,7 @@ mod remnant;
 pub use account::{Account, Step};
 pub use clock::FleetClock;
 pub use holder::{Cap, Demand, Fallback, HolderState, LeaseHolder, Outage, Terms};
-pub use ledger::{Ledger, MemberStatus, RemnantStatus, Status};
+pub use ledger::{LAPSES_PER_STEP, Ledger, MemberStatus, RemnantStatus, Status};
 pub use level::{Claim, Level};
 pub use member::Member;
 pub use message::{LeaseReply, LeaseRequest};

@@ -1,6 +1,6 @@
 // How values are written.
 
-import { BOUNDS, MODES } from "./words.js";
+import { BOUNDS, MODES, STATES } from "./words.js";
 
 export const NONE = "–";
 
@@ -20,6 +20,9 @@ const FORMATS = {
   range: ([from, to]) => `${WHOLE.format(from)} and ${WHOLE.format(to)}`,
   keys: (value) => (value === 0 ? "no keys yet" : `sums over ${WHOLE.format(value)} ${value === 1 ? "key" : "keys"}`),
   mode: (value) => MODES[value] ?? value,
+  ago: (value) => `${seconds(value)} ago`,
+  state: (value) => STATES[value] ?? value,
+  budget: ([budget, margin]) => `${WHOLE.format(budget)}, ${WHOLE.format(margin)} of it as margin`,
   bound: (value) => BOUNDS[value] ?? "",
 };
 

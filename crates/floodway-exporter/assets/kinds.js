@@ -28,6 +28,14 @@ export const KINDS = [
     ],
   },
   {
+    kind: "fleet", list: "leases", title: "Fleet", word: "lease", derive: withMode,
+    charts: [
+      { title: "Held against granted", format: "count", series: [line("held", "held"), bound("granted", "granted")] },
+      { title: "Wanted against granted", format: "count", series: [line("wanted", "wanted", "purple"), bound("granted", "granted")] },
+      { title: "Leased by the whole fleet", format: "count", series: [line("outstanding", "leased"), bound("usable", "usable")] },
+    ],
+  },
+  {
     kind: "batcher", list: "batchers", title: "Batchers", word: "batcher",
     charts: [
       { title: "Batch size against target", format: "count", logarithmic: true, series: [line("mean_batch_items", "mean size"), bound("target_items", "target")] },
@@ -65,6 +73,11 @@ function withSums(row) {
   const sum = (counts) => counts.reduce((all, { per_second: rate }) => all + (rate ?? 0), 0);
   const [calls, items] = [sum(row.calls), sum(row.items)];
   return { ...row, calls_per_second: calls, items_per_second: items, items_per_call: calls > 0 ? items / calls : null };
+}
+
+/** The state of a lease colours its card, as the mode of a limiter does. */
+function withMode(row) {
+  return { ...row, mode: row.state, share: row.budget === null ? null : [row.budget, row.margin ?? 0] };
 }
 
 /** Of the connections used, those that this service holds. */

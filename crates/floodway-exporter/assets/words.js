@@ -6,6 +6,18 @@ export const MODES = {
   off: "off: refuses nobody",
 };
 
+/** What the permits of a replica come from. */
+export const STATES = {
+  none: "no lease: no permits",
+  learning: "learning: nothing new is granted",
+  leased: "leased",
+  reused: "lapsed: goes on with what it had",
+  floor: "lapsed: on its floor",
+  unleased: "no lease: on its share without one",
+  superseded: "superseded: no permits",
+  released: "released",
+};
+
 /** What keeps the batches of a batcher from being larger. */
 export const BOUNDS = {
   overhead: "larger ones would save little",
@@ -33,4 +45,5 @@ export const LABELS = {
   pool_held: "all connections were held by this service",
   foreign: "others used the connections",
   ceiling: "a limit above the pool is lower than the pool",
+  ignored: "an answer that came too late to count",
 };

@@ -1,8 +1,14 @@
 //! Closing what replicas that are gone have left behind.
 
+#[cfg(feature = "postgres")]
+mod postgres;
+
 use std::{error::Error, pin::Pin};
 
 use floodway_control::fleet::Remnant;
+
+#[cfg(feature = "postgres")]
+pub use self::postgres::{FenceError, PostgresFence};
 
 /// What a fence is doing.
 pub type FenceFuture<'a> =
@@ -19,8 +25,15 @@ pub struct Left {
 
 impl Left {
     pub(crate) fn of(budget: &str, remnant: &Remnant) -> Self {
-        let application_name = application_name(budget, remnant.epoch, &remnant.replica);
+        let application_name = Self::name(budget, remnant.epoch, &remnant.replica);
         Self { application_name, keep: remnant.keep }
+    }
+
+    /// The name of connections of a lease, which no other lease of the budget has:
+    /// `fw/<epoch>/<budget>/<replica>`. PostgreSQL cuts it after 63 bytes, and so does this.
+    #[must_use]
+    pub fn name(budget: &str, epoch: u64, replica: &str) -> String {
+        application_name(budget, epoch, replica)
     }
 }
 

@@ -49,8 +49,8 @@ impl<P: Pool> Holder for PoolLimiter<P> {
     }
 
     fn held(&self) -> u32 {
-        let pool = self.pool().snapshot();
-        // Connections that are being opened have a permit, and are open for some pools only.
-        pool.open.max(self.limiter().in_flight() + pool.idle.min(pool.open))
+        // Connections that are being opened have a permit, and are open for some pools only; a pool
+        // opens one when none is idle.
+        self.pool().snapshot().open.max(self.limiter().in_flight())
     }
 }

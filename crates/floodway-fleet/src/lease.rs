@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use floodway::Ceiling;
-use floodway_control::fleet::{HolderState, LeaseRequest};
+use floodway_control::fleet::{Demand, HolderState, LeaseRequest};
 use tokio::{
     runtime::Handle,
     task::JoinHandle,
@@ -208,6 +208,8 @@ impl Kept {
     async fn closed(&self, deadline: Instant) -> u32 {
         loop {
             let held = self.holder.held();
+            // The keeper, which has looked so far, is gone.
+            self.shared.known().demand = Demand { want: 0, held };
             if held == 0 || Instant::now() >= deadline {
                 return held;
             }

@@ -28,7 +28,8 @@
 //!
 //! - [`Fleet`] is this process, [`Budget`] what it shares, [`Lease`] its part.
 //! - [`LeaseStore`] is where budgets are kept: `RedisStore`, `PostgresStore`, [`MemoryStore`].
-//! - [`Fence`] closes at the backend what replicas have left there that are gone.
+//! - [`Fence`] closes at the backend what replicas have left there that are gone: `PostgresFence`.
+//! - The program `floodway-fleet`, with the feature `cli`, shows budgets, sets them and finds what is wrong.
 
 mod budget;
 mod cells;
@@ -40,6 +41,8 @@ mod fleet;
 mod holder;
 mod keeper;
 mod lease;
+#[cfg(feature = "postgres")]
+mod naming;
 mod shared;
 mod store;
 mod sweep;
@@ -48,6 +51,8 @@ pub use floodway_control::fleet::{
     HolderState, LeaseReply, LeaseRequest, MemberStatus, Remnant, RemnantStatus, Status,
 };
 
+#[cfg(feature = "postgres")]
+pub use self::store::PostgresStore;
 #[cfg(feature = "redis")]
 pub use self::store::RedisStore;
 pub use self::{
@@ -59,4 +64,9 @@ pub use self::{
     holder::Holder,
     lease::{Lease, LeaseSnapshot},
     store::{EngineReport, LeaseStore, MemoryStore, Source, StoreError, StoreFuture},
+};
+#[cfg(feature = "postgres")]
+pub use self::{
+    fence::{FenceError, PostgresFence},
+    naming::name_connections,
 };

@@ -1,6 +1,8 @@
 //! Where a fleet keeps its budgets.
 
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(any(feature = "redis", feature = "postgres"))]
@@ -13,6 +15,8 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use floodway_control::fleet::{LeaseReply, LeaseRequest, Remnant, Status};
 
 pub use self::memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresStore;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStore;
 
@@ -163,6 +167,19 @@ pub enum StoreError {
         place: String,
         /// What it holds.
         found: String,
+    },
+    /// What keeps budgets is missing, and may not be created.
+    #[error("the engine at {engine} lacks {missing}, and does not let us create it: {remedy}")]
+    Unprepared {
+        /// Where, without the password.
+        engine: String,
+        /// What is missing.
+        missing: String,
+        /// What to do.
+        remedy: &'static str,
+        /// Why.
+        #[source]
+        source: Source,
     },
     /// It failed at the step.
     #[error("the engine at {engine} failed")]

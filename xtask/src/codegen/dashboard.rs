@@ -3,6 +3,7 @@
 mod batcher;
 mod exporter;
 mod fan_out;
+mod fleet;
 mod layout;
 mod limiter;
 mod overview;
@@ -24,11 +25,12 @@ use super::{
 const FEW: f64 = 0.001;
 
 /// The path and content of each dashboard.
-pub(super) fn all() -> [(&'static str, Dashboard); 6] {
+pub(super) fn all() -> [(&'static str, Dashboard); 7] {
     [
         ("dashboards/overview.json", overview::dashboard()),
         ("dashboards/limiter.json", limiter::dashboard()),
         ("dashboards/pool.json", pool::dashboard()),
+        ("dashboards/fleet.json", fleet::dashboard()),
         ("dashboards/fan-out.json", fan_out::dashboard()),
         ("dashboards/batcher.json", batcher::dashboard()),
         ("dashboards/exporter.json", exporter::dashboard()),
@@ -112,7 +114,7 @@ fn alerts() -> Annotation {
         expr: firing_alerts().to_string(),
         step: "60s",
         title_format: "{{alertname}}",
-        text_format: "{{job}} {{limiter}}{{pool}}{{fan_out}}{{batcher}}",
+        text_format: "{{job}} {{limiter}}{{pool}}{{budget}}{{fan_out}}{{batcher}}",
         tag_keys: "alertname,severity",
     }
 }

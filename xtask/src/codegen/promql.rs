@@ -163,6 +163,21 @@ impl Expr {
         Self(format!("({self} + {other})"))
     }
 
+    /// The difference of the two.
+    pub(super) fn less(&self, other: &Self) -> Self {
+        Self(format!("({self} - {other})"))
+    }
+
+    /// The greater of the two, which have the same labels.
+    pub(super) fn or_greater(&self, other: &Self) -> Self {
+        Self(format!("({self} >= {other} or {other})"))
+    }
+
+    /// Where the other, which has the same labels, is below so much.
+    pub(super) fn while_below(&self, other: &Self, most: u32) -> Self {
+        Self(format!("({self} and {other} < {most})"))
+    }
+
     pub(super) fn times(&self, factor: u32) -> Self {
         Self(format!("{factor} * {self}"))
     }
@@ -182,6 +197,16 @@ impl Expr {
     /// No more than `most`, where what is above it is an artefact.
     pub(super) fn clamped(&self, most: u32) -> Self {
         Self(format!("clamp_max({self}, {most})"))
+    }
+
+    /// Leaves out zeros, which stand for nothing.
+    pub(super) fn nonzero(&self) -> Self {
+        Self(format!("({self} > 0)"))
+    }
+
+    /// Zero where it is below.
+    pub(super) fn not_negative(&self) -> Self {
+        Self(format!("clamp_min({self}, 0)"))
     }
 
     /// Over [`SMOOTHING`] rather than the interval of a panel, for a quotient of counters that do
@@ -267,6 +292,14 @@ mod tests {
         assert_eq!(smoothed.matches("[5m]").count(), 2, "{smoothed}");
         assert!(!smoothed.contains("interval"), "{smoothed}");
         assert!(smoothed.starts_with("clamp_max(") && smoothed.ends_with(", 1)"), "{smoothed}");
+    }
+
+    #[test]
+    fn operands_of_the_same_labels_are_grouped() {
+        let (limit, in_flight) = (gauge(&limiter::LIMIT), gauge(&limiter::IN_FLIGHT));
+        check(&limit.or_greater(&in_flight), &format!("({limit} >= {in_flight} or {in_flight})"));
+        check(&limit.while_below(&in_flight, 3), &format!("({limit} and {in_flight} < 3)"));
+        check(&limit.less(&in_flight).max(), &format!("max(({limit} - {in_flight}))"));
     }
 
     #[test]

@@ -30,14 +30,18 @@ pub(super) fn markdown() -> String {
 fn section(text: &mut String, kind: ComponentKind) {
     let metrics = || CATALOGUE.iter().copied().filter(|metric| metric.component == kind);
     let lines: usize = metrics().map(Metric::series).sum();
-    let (heading, each) = match kind.label() {
-        Some(_) => (title(kind.as_str()), format!("Each {}", hyphenated(kind.as_str()))),
-        None => (title(kind.as_str()), "The exporter".to_owned()),
+    let heading = title(kind.as_str());
+    let each = match kind {
+        ComponentKind::Exporter => "The exporter".to_owned(),
+        // A process has no fleet, it has leases of what its fleet shares.
+        ComponentKind::Fleet => "Each lease of a budget".to_owned(),
+        named => format!("Each {}", hyphenated(named.as_str())),
     };
     let budget = kind.series_budget();
     line(text, format_args!("\n## {heading}\n"));
     let label = kind.label().map_or_else(String::new, |label| {
-        format!(" The label `{label}` of all of them is its name.")
+        let whose = if label == kind.as_str() { "its name" } else { "the name of what is shared" };
+        format!(" The label `{label}` of all of them is {whose}.")
     });
     line(
         text,

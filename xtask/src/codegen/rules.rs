@@ -7,6 +7,7 @@ mod checks;
 mod example;
 mod exporter;
 mod fan_out;
+mod fleet;
 mod limiter;
 mod pool;
 mod recording;
@@ -52,6 +53,7 @@ fn alerts() -> Vec<(ComponentKind, Vec<Alert>)> {
     vec![
         (ComponentKind::Limiter, limiter::alerts()),
         (ComponentKind::Pool, pool::alerts()),
+        (ComponentKind::Fleet, fleet::alerts()),
         (ComponentKind::FanOut, fan_out::alerts()),
         (ComponentKind::Batcher, batcher::alerts()),
         (ComponentKind::Exporter, exporter::alerts()),

@@ -18,7 +18,7 @@ const SWEEP_EVERY: u64 = 500;
 ///
 /// The sums are kept up to date instead of computed, so that a request costs the same whether ten
 /// replicas share the budget or ten thousand.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Account {
     /// The fleet's time.
@@ -37,6 +37,8 @@ pub struct Account {
     pub lapsed_floors: u64,
     /// How many those are.
     pub lapsed: u32,
+    /// The floors of all replicas.
+    pub floors: u64,
     /// Replicas with a lease that runs.
     pub members: u32,
     /// Replicas that have less than their share.
@@ -50,10 +52,10 @@ pub struct Account {
     pub learning_until: u64,
     /// Until when floors of those are reserved who have not come back since.
     pub reserve_until: u64,
-    /// The highest floor that those who came back ask for.
-    pub reserve_floor: u32,
-    /// How many replicas there were before the engine lost what it knew.
-    pub roster: u32,
+    /// The floors of all replicas before the engine lost what it knew, as far as anybody has heard.
+    pub reserve_floors: u64,
+    /// The floors of those who have come back since.
+    pub returned_floors: u64,
     /// What everybody may have at most.
     pub level: Level,
     /// Since when.
@@ -86,28 +88,34 @@ impl Account {
             .filter(|own| own.incarnation == request.incarnation && !own.lapsed && !begins)
             .map(|own| own.proves(request.sent));
         self.clock.advance(wall, proof);
-        let now = self.clock.now;
         if begins {
             self.engine.clone_from(&request.engine);
+            // So that whoever was seen before was seen earlier.
+            self.clock.now += 1;
+            let now = self.clock.now;
             (self.learning_from, self.learning_until) = (now, now + 1);
             self.reserve_until = now + request.floor_ttl;
-            self.roster = 0;
-            self.reserve_floor = 0;
+            (self.reserve_floors, self.returned_floors) = (0, 0);
         }
         if self.is_learning() {
             let lapsed = LeaseRequest::usable_for(self.ttl(request));
             let until = self.learning_from + lapsed + request.reuse + request.linger;
             self.learning_until = self.learning_until.max(until);
         }
-        if now < self.reserve_until {
-            self.roster = self.roster.max(request.seen_members);
-            self.reserve_floor = self.reserve_floor.max(request.floor);
+        self.clock.now
+    }
+
+    /// Under which lease there may be something that the replica has left behind.
+    #[must_use]
+    pub fn left_under(request: &LeaseRequest, own: Option<&Member>) -> u64 {
+        match own {
+            Some(own) if request.epoch == 0 || own.incarnation != request.incarnation => own.epoch,
+            _ => request.epoch,
         }
-        now
     }
 
     /// Answers `request`. `own` is what is known of the replica, `left` what it has left behind
-    /// under that lease, or under the request's where nothing is known.
+    /// [under](Self::left_under) its lease.
     pub fn renew(
         &mut self,
         request: &LeaseRequest,
@@ -116,8 +124,11 @@ impl Account {
     ) -> Step {
         match own {
             Some(own) if own.incarnation != request.incarnation => {
-                // A newcomer that goes at once has nothing that is counted, so it takes nothing over.
-                if request.epoch != 0 || request.leaving {
+                // Of an old copy, the process may be the former one: leases that begin later have
+                // higher numbers.
+                let outdated = own.seen < self.learning_from && own.epoch < request.epoch;
+                // And a newcomer that goes at once has nothing that is counted: it takes nothing over.
+                if (request.epoch != 0 && !outdated) || request.leaving {
                     let reply = LeaseReply { superseded: true, ..self.reply(request, &own) };
                     return Step { reply, member: Some(own), remnant: left };
                 }
@@ -132,9 +143,9 @@ impl Account {
                 Step { reply, member: Some(own), remnant: left }
             }
             None if left.as_ref().is_some_and(|left| request.seq <= left.seq) => {
-                // Was under way for longer than its lease lasted: the replica has more since.
-                let before = Member { epoch: request.epoch, ..Member::default() };
-                let reply = self.reply(request, &before);
+                // Came late: what it says was true before its lease ended.
+                let epoch = request.epoch;
+                let reply = self.reply(request, &Member { epoch, ..Member::default() });
                 Step { reply, member: None, remnant: left }
             }
             own => {
@@ -161,6 +172,17 @@ impl Account {
             member.epoch = epoch;
             member.replica.clone_from(&request.replica);
             member.incarnation = request.incarnation;
+        } else if request.epoch != 0 {
+            // The replica knows: a late repetition of its first request may have got another.
+            self.epoch = self.epoch.max(request.epoch);
+            member.epoch = request.epoch;
+        }
+        // Nobody is missed but whoever had a lease: newcomers do not stand for them.
+        let was_missed =
+            request.epoch != 0 && (member.seq == 0 || member.seen < self.learning_from);
+        if was_missed && now < self.reserve_until {
+            self.reserve_floors = self.reserve_floors.max(u64::from(request.seen_floors));
+            self.returned_floors += u64::from(request.floor_applied);
         }
         member.take(request, now);
         if request.leaving {
@@ -172,6 +194,7 @@ impl Account {
         self.grant(request, &mut member);
         self.hungry += u32::from(member.hungry);
         self.total += u64::from(member.bound);
+        self.floors += u64::from(member.keep);
         let mut reply = self.reply(request, &member);
         if self.remnants > 0 && request.fencer && now >= self.swept + SWEEP_EVERY {
             self.swept = now;
@@ -223,8 +246,7 @@ impl Account {
         if self.clock.now >= self.reserve_until {
             return 0;
         }
-        let missing = self.roster.saturating_sub(self.members + self.lapsed);
-        u64::from(missing) * u64::from(self.reserve_floor)
+        self.reserve_floors.saturating_sub(self.returned_floors)
     }
 
     fn level_if_due(&mut self) {
@@ -248,6 +270,7 @@ impl Account {
 
     /// Counts `member` no more, but for what it may use or holds.
     fn unlist(&mut self, member: &Member) {
+        self.floors -= u64::from(member.keep);
         if member.lapsed {
             self.lapsed -= 1;
             self.lapsed_floors -= u64::from(member.bound);
@@ -274,6 +297,7 @@ impl Account {
             outstanding: u32::try_from(self.total).unwrap_or(u32::MAX),
             unfenced: u32::try_from(self.remnants).unwrap_or(u32::MAX),
             members: self.members,
+            floors: u32::try_from(self.floors + self.reserve()).unwrap_or(u32::MAX),
             hungry: self.hungry,
             learning: self.is_learning(),
             disagree: self.declared.entries().len() > 1,

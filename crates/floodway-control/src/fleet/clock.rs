@@ -13,7 +13,7 @@ const SLACK: u64 = 250;
 /// time may be ahead of that by a little, for requests that take different ways. What is not proven is
 /// lost: the fleet's time then lags, and leases end late, which is safe. However often the wall clock
 /// steps, a replica's lease ends early by that little at most.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FleetClock {
     /// The time.
@@ -32,6 +32,15 @@ impl FleetClock {
         if let Some(proven) = proven {
             self.now = self.now.max((self.now + moved).min(proven + SLACK));
         }
+    }
+}
+
+impl FleetClock {
+    /// The latest that [`now`](Self::now) can be once a request has come while the wall clock showed
+    /// `wall`; where an engine begins to learn, that is a millisecond.
+    #[must_use]
+    pub const fn latest(&self, wall: u64) -> u64 {
+        self.now + 1 + if self.wall == 0 { 0 } else { wall.saturating_sub(self.wall) }
     }
 }
 

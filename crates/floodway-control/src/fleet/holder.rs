@@ -6,7 +6,7 @@ pub use self::cap::{Cap, HolderState};
 use super::{LeaseReply, LeaseRequest};
 
 /// What a replica does while the engine cannot be reached and its burst has lapsed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Hash)]
 #[non_exhaustive]
 pub enum Outage {
     /// It uses its floor, for as long as that lasts; then what [`Fallback`] says.
@@ -21,7 +21,7 @@ pub enum Outage {
 
 /// What a replica uses that has no lease: the engine has not been reached since the replica began,
 /// or for longer than its floor lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Hash)]
 #[non_exhaustive]
 pub enum Fallback {
     /// Nothing.
@@ -38,7 +38,7 @@ pub enum Fallback {
 }
 
 /// What a replica declares. Durations in milliseconds, amounts in permits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Terms {
     /// Its name.
     pub replica: String,
@@ -71,7 +71,7 @@ pub struct Terms {
 }
 
 /// What a replica needs and has, in permits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Demand {
     /// What it could use: the peak of what was in use and what waited.
     pub want: u32,
@@ -80,7 +80,7 @@ pub struct Demand {
 }
 
 /// A lease, as the replica knows it. Times are milliseconds of one clock that runs through suspend.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LeaseHolder {
     terms: Terms,
     epoch: u64,
@@ -170,6 +170,7 @@ impl LeaseHolder {
             fenced: terms.fenced,
             fencer: terms.fencer,
             seen_members: self.reply.members,
+            seen_floors: self.reply.floors,
             engine: String::new(),
             leaving,
         }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Account, LeaseReply, LeaseRequest, Member, Remnant, Step};
 
 /// Leases that end in one step at most: the rest ends in the next, and counts until then.
-const LAPSES_PER_STEP: usize = 32;
+pub const LAPSES_PER_STEP: usize = 32;
 
 /// One budget of a fleet, kept in memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ledger {
     account: Account,
     members: BTreeMap<String, Member>,
@@ -27,6 +27,8 @@ pub struct Status {
     pub margin: u32,
     /// Whether an operator has set them.
     pub set_by_operator: bool,
+    /// The fleet's time, which goes on while replicas renew, in milliseconds.
+    pub time_ms: u64,
     /// What replicas declare, as budget and margin, each with how many do.
     pub declared: Vec<(u32, u32, u64)>,
     /// What all replicas, and those that are gone, may use or hold.
@@ -96,6 +98,7 @@ impl Status {
             budget,
             margin,
             set_by_operator: account.operator.is_some(),
+            time_ms: now,
             declared: account
                 .declared()
                 .iter()
@@ -104,7 +107,11 @@ impl Status {
             outstanding: account.total,
             learning: account.is_learning(),
             replicas: members.into_iter().map(|member| MemberStatus::of(member, now)).collect(),
-            remnants: remnants.into_iter().map(|one| RemnantStatus::of(one, now)).collect(),
+            remnants: remnants
+                .into_iter()
+                .filter(|one| one.permits > 0)
+                .map(|one| RemnantStatus::of(one, now))
+                .collect(),
         }
     }
 }
@@ -140,13 +147,30 @@ impl RemnantStatus {
 }
 
 impl Ledger {
+    /// What a storage has of a budget. A part will do, if it holds all that a step touches: of the
+    /// replica and of the [`LAPSES_PER_STEP`] things that end first, what they are and have left behind.
+    pub fn of(
+        account: Account,
+        members: impl IntoIterator<Item = Member>,
+        remnants: impl IntoIterator<Item = Remnant>,
+    ) -> Self {
+        let mut ledger = Self { account, ..Self::default() };
+        for member in members {
+            ledger.put(Some(member), None);
+        }
+        for remnant in remnants {
+            ledger.put(None, Some(remnant));
+        }
+        ledger
+    }
+
     /// Answers `request`, which comes while the wall clock shows `wall` milliseconds.
     pub fn renew(&mut self, wall: u64, request: &LeaseRequest) -> LeaseReply {
         let own = self.members.get(&request.replica);
         let now = self.account.advance(wall, request, own);
         self.lapse(now);
         let own = self.take_member(&request.replica);
-        let epoch = own.as_ref().map_or(request.epoch, |own| own.epoch);
+        let epoch = Account::left_under(request, own.as_ref());
         let left = self.take_remnant(&request.replica, epoch);
         let Step { reply, member, remnant } = self.account.renew(request, own, left);
         self.put(member, remnant);
@@ -226,7 +250,8 @@ impl Ledger {
             };
             if let Some(epoch) = epoch {
                 if let Some(remnant) = self.take_remnant(&replica, epoch) {
-                    self.account.release(&remnant);
+                    let left = self.account.expire(remnant);
+                    self.put(None, left);
                 }
             } else if let Some(member) = self.take_member(&replica) {
                 let left = self.take_remnant(&replica, member.epoch);

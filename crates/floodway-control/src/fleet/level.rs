@@ -1,7 +1,7 @@
 //! Max-min fair shares of what there is, in whole permits.
 
 /// Replicas that ask for the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Claim {
     /// Their share beside others that want more than there is.
@@ -18,7 +18,7 @@ pub(super) const SCALE: u64 = 1024;
 /// How high everybody may go.
 ///
 /// Integers only, so that every storage comes to the same shares, whatever it computes with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Level {
     /// What each unit of weight gets, in 1/1024 permits: at most that where there is not enough for

@@ -6,7 +6,7 @@ use super::{Claim, LeaseRequest};
 const MOST_WEIGHT: u32 = 1024;
 
 /// A replica with a lease, or with a floor that outlived its burst.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Member {
     /// Its name.

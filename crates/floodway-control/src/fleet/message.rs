@@ -3,7 +3,7 @@
 /// A replica asks for its part, or gives it back.
 ///
 /// Durations and times are in milliseconds, amounts in permits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LeaseRequest {
     /// Who asks.
@@ -48,6 +48,8 @@ pub struct LeaseRequest {
     pub fencer: bool,
     /// How many replicas the last reply spoke of.
     pub seen_members: u32,
+    /// How many permits of floors the last reply spoke of.
+    pub seen_floors: u32,
     /// Which run of the engine is asked; empty if the engine cannot lose what it knows.
     pub engine: String,
     /// Whether the replica gives everything back and goes.
@@ -72,7 +74,7 @@ impl LeaseRequest {
 /// What the engine grants.
 ///
 /// Durations are in milliseconds, amounts in permits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LeaseReply {
     /// The request that this answers.
@@ -99,6 +101,8 @@ pub struct LeaseReply {
     pub unfenced: u32,
     /// Replicas with a lease that runs.
     pub members: u32,
+    /// Permits that replicas keep when their bursts have ended: for an engine that loses what it knew.
+    pub floors: u32,
     /// Replicas that have less than their share.
     pub hungry: u32,
     /// Whether the engine has lost what it knew and listens before it grants anything new.

@@ -4,21 +4,24 @@
 ///
 /// They count against the budget until nothing can use them any more: until somebody has closed what
 /// stood behind them, or, where nobody can, until the replica has had time to notice.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Remnant {
     /// Whose they were.
     pub replica: String,
     /// By which lease.
     pub epoch: u64,
-    /// The last request that is counted in: earlier ones that come late say nothing.
+    /// The last request of the replica.
     pub seq: u64,
-    /// How many.
+    /// How many; none where it only keeps requests that come late from being taken for new ones.
     pub permits: u32,
     /// How many the replica may go on using: its floor.
     pub keep: u32,
-    /// When they count no more, in the fleet's time; `None`: when somebody confirms it.
+    /// When they count no more, in the fleet's time, or from when on somebody may close them if they
+    /// are `fenced`; `None`: when somebody confirms it.
     pub due: Option<u64>,
+    /// Whether they count until somebody confirms that they are closed.
+    pub fenced: bool,
 }
 
 /// Something that ends at a time.
@@ -59,6 +62,7 @@ mod tests {
             fenced: true,
             fencer: true,
             seen_members: 0,
+            seen_floors: 0,
             engine: String::new(),
             leaving: false,
         }

@@ -1,6 +1,8 @@
 //! The numbers of each component that the status page draws over time.
 
-use super::data::{BatcherRow, FanOutRow, LimiterRow, PoolRow, Rows, rate_but, total_rate};
+use super::data::{
+    BatcherRow, FanOutRow, FleetRow, LimiterRow, PoolRow, Rows, rate_but, total_rate,
+};
 
 /// The kind and the name of a component.
 pub(super) type Key = (&'static str, String);
@@ -26,6 +28,14 @@ const POOL: &[Drawn<PoolRow>] = &[
     ("rejected", |row| Some(total_rate(&row.rejections))),
     ("wait_p99", |row| row.wait_p99),
     ("use_p99", |row| row.use_p99),
+];
+
+const FLEET: &[Drawn<FleetRow>] = &[
+    ("granted", |row| row.granted),
+    ("held", |row| row.held),
+    ("wanted", |row| row.wanted),
+    ("usable", |row| row.usable),
+    ("outstanding", |row| row.outstanding),
 ];
 
 const BATCHER: &[Drawn<BatcherRow>] = &[
@@ -55,6 +65,7 @@ pub(super) fn names(kind: &str) -> Vec<&'static str> {
     match kind {
         "limiter" => of(LIMITER),
         "pool" => of(POOL),
+        "fleet" => of(FLEET),
         "batcher" => of(BATCHER),
         "fan_out" => of(FAN_OUT),
         _ => Vec::new(),
@@ -70,9 +81,10 @@ pub(super) fn values(rows: &Rows) -> impl Iterator<Item = (Key, Box<[f32]>)> {
     let limiters =
         rows.limiters.iter().map(|row| (("limiter", row.name.clone()), of(row, LIMITER)));
     let pools = rows.pools.iter().map(|row| (("pool", row.name.clone()), of(row, POOL)));
+    let leases = rows.leases.iter().map(|row| (("fleet", row.name.clone()), of(row, FLEET)));
     let batchers =
         rows.batchers.iter().map(|row| (("batcher", row.name.clone()), of(row, BATCHER)));
     let fan_outs =
         rows.fan_outs.iter().map(|row| (("fan_out", row.name.clone()), of(row, FAN_OUT)));
-    limiters.chain(pools).chain(batchers).chain(fan_outs)
+    limiters.chain(pools).chain(leases).chain(batchers).chain(fan_outs)
 }

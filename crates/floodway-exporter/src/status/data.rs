@@ -1,5 +1,9 @@
 //! The numbers of the status page: one row for each component.
 
+mod fleet;
+
+pub(super) use fleet::FleetRow;
+use fleet::fleet_row;
 use floodway_metrics::{
     ComponentKind, Snapshot,
     catalogue::{
@@ -22,6 +26,7 @@ pub(super) struct Rows {
     pub(super) fan_outs: Vec<FanOutRow>,
     pub(super) batchers: Vec<BatcherRow>,
     pub(super) pools: Vec<PoolRow>,
+    pub(super) leases: Vec<FleetRow>,
 }
 
 impl Rows {
@@ -38,6 +43,7 @@ impl Rows {
                 .collect(),
             batchers: of(ComponentKind::Batcher).map(|change| batcher_row(&change)).collect(),
             pools: of(ComponentKind::Pool).map(|change| pool_row(&change)).collect(),
+            leases: of(ComponentKind::Fleet).map(|change| fleet_row(&change)).collect(),
         }
     }
 
@@ -269,6 +275,12 @@ pub(super) fn rate_but(labelled: &[Labelled], good: &[&str]) -> f64 {
     let bad = labelled.iter().filter(|one| !good.contains(&one.label));
     // Not `sum`, whose nothing is a negative zero.
     bad.fold(0.0, |sum, one| sum + one.per_second)
+}
+
+/// Per second, of those whose label is one of `wanted`.
+pub(super) fn rate_of(labelled: &[Labelled], wanted: &[&str]) -> f64 {
+    let chosen = labelled.iter().filter(|one| wanted.contains(&one.label));
+    chosen.fold(0.0, |sum, one| sum + one.per_second)
 }
 
 /// Per second, over all labels.

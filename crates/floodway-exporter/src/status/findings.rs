@@ -1,5 +1,7 @@
 //! What is wrong, in words: the first thing that the status page says.
 
+mod fleet;
+
 use serde::Serialize;
 
 use super::data::{BatcherRow, FanOutRow, LimiterRow, PoolRow, Rows, rate_but, total_rate};
@@ -61,6 +63,10 @@ pub(super) fn findings(rows: &Rows) -> Vec<Finding> {
     for row in &rows.pools {
         let said = pool(row).into_iter();
         all.extend(said.map(|(severity, text)| finding("pool", &row.name, severity, text)));
+    }
+    for row in &rows.leases {
+        let said = fleet::lease(row).into_iter();
+        all.extend(said.map(|(severity, text)| finding("fleet", &row.name, severity, text)));
     }
     for row in &rows.batchers {
         let said = batcher(row).into_iter();
@@ -225,7 +231,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(said: &[(Severity, String)], severity: Severity, text: &str) {
+    pub(super) fn check(said: &[(Severity, String)], severity: Severity, text: &str) {
         let found = said.iter().any(|(known, said)| *known == severity && said.contains(text));
         assert!(found, "{severity:?} {text:?} is not in {said:?}");
     }

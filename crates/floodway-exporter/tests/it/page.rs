@@ -122,6 +122,28 @@ fn every_metric_of_a_pool_is_there_at_zero_with_every_label_value() {
 }
 
 #[test]
+fn every_metric_of_a_lease_is_there_at_zero_with_every_label_value() {
+    let registry = Registry::new();
+    let _lease = Zeros::registered(&registry, ComponentKind::Fleet, "orders-db");
+    let page = Exporter::new(&registry).render();
+    for line in [
+        "# TYPE floodway_fleet_budget gauge\n",
+        "floodway_fleet_granted{budget=\"orders-db\"} 0\n",
+        "floodway_fleet_lease_info{budget=\"orders-db\",state=\"none\"} 0\n",
+        "floodway_fleet_lease_info{budget=\"orders-db\",state=\"released\"} 0\n",
+        "floodway_fleet_lease_remaining_seconds{budget=\"orders-db\"} 0\n",
+        "# TYPE floodway_fleet_renewals_total counter\n",
+        "floodway_fleet_renewals_total{budget=\"orders-db\",outcome=\"timed_out\"} 0\n",
+        "floodway_fleet_grant_changes_total{budget=\"orders-db\",direction=\"down\"} 0\n",
+        "floodway_fleet_renewal_duration_seconds_bucket{budget=\"orders-db\",le=\"0.0001\"} 0\n",
+    ] {
+        assert!(page.contains(line), "{line}{page}");
+    }
+    let series = page.lines().filter(|line| line.contains("{budget=\"orders-db\""));
+    assert_eq!(series.count(), 50);
+}
+
+#[test]
 fn every_metric_of_a_batcher_is_there_at_zero_with_every_label_value() {
     let registry = Registry::new();
     let _batcher = Zeros::registered(&registry, ComponentKind::Batcher, "users");
@@ -150,6 +172,7 @@ async fn the_page_passes_promtool() {
     let _limiter = limiter(&registry, "orders").build().unwrap();
     let _fan_out = Zeros::registered(&registry, ComponentKind::FanOut, "enrich");
     let _batcher = Zeros::registered(&registry, ComponentKind::Batcher, "users");
+    let _lease = Zeros::registered(&registry, ComponentKind::Fleet, "orders-db");
     let exporter = Exporter::new(&registry);
     let _first = exporter.render();
     if let Some(checked) = floodway_test_support::promtool_check_metrics(&exporter.render()) {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use floodway::{Batcher, Limiter, Outcome, Queue, Registry};
 use floodway_exporter::Exporter;
-use floodway_metrics::{Collector, ComponentKind, Source};
+use floodway_metrics::{Collector, ComponentKind, Source, catalogue::fleet};
 use serde_json::Value;
 
 use crate::support::{LOCAL, get, json, limiter};
@@ -86,6 +86,43 @@ async fn components_have_their_rows() {
     assert_eq!(now["pools"], serde_json::json!([]));
     assert_eq!(now["findings"], serde_json::json!([]));
     assert_eq!((&now["omitted"], &now["control"]), (&0.into(), &false.into()));
+}
+
+/// A lease whose engine does not answer any more.
+#[tokio::test]
+async fn a_lease_is_shown_with_what_the_engine_says_of_the_fleet() {
+    struct Lease;
+    impl Source for Lease {
+        fn collect(&self, out: &mut Collector) {
+            out.number(&fleet::BUDGET, 40.0);
+            out.number(&fleet::MARGIN, 2.0);
+            out.number(&fleet::GRANTED, 3.0);
+            out.number(&fleet::HELD, 2.0);
+            out.number(&fleet::OUTSTANDING, 38.0);
+            out.number(&fleet::REPLICAS, 9.0);
+            out.number(&fleet::LEASE_AGE, 45.0);
+            out.number(&fleet::LEASE_REMAINING, 300.0);
+            let floor =
+                fleet::STATE.values.iter().map(|state| f64::from(u8::from(*state == "floor")));
+            out.numbers(&fleet::LEASE_INFO, floor);
+        }
+    }
+    let registry = Registry::new();
+    let lease: Arc<dyn Source> = Arc::new(Lease);
+    registry.register(ComponentKind::Fleet, "orders-db", &lease).unwrap();
+    let now = data(&Exporter::new(&registry), 0).await;
+    let row = &now["leases"][0];
+    for (field, value) in [("usable", 38.0), ("granted", 3.0), ("held", 2.0), ("replicas", 9.0)] {
+        assert_eq!(row[field], value, "{field} in {row}");
+    }
+    assert_eq!((&row["name"], &row["state"]), (&"orders-db".into(), &"floor".into()));
+    assert_eq!(row["disagreement"], false);
+    let finding = &now["findings"][0];
+    assert_eq!((&finding["kind"], &finding["severity"]), (&"fleet".into(), &"warning".into()));
+    assert_eq!(finding["text"], "its lease has lapsed: uses its floor of 3 for another 5 min");
+    let series = &now["history"]["series"][0];
+    assert_eq!(series["values"]["outstanding"][0], 38.0);
+    assert_eq!(series["values"]["wanted"][0], Value::Null);
 }
 
 #[tokio::test]

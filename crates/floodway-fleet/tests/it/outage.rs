@@ -17,9 +17,9 @@ async fn without_renewal_a_burst_ends_and_the_floor_stays() {
         one.check(40, "leased");
         go_on(ms(2_000), &[&one]).await;
         one.check(3, "floor");
-        sleep(ms(595_000)).await;
+        sleep(ms(594_000)).await;
         one.check(3, "floor");
-        sleep(ms(5_000)).await;
+        sleep(ms(6_000)).await;
         one.check(0, "none");
         cut.set(Way::Open);
         sleep(ms(1_500)).await;

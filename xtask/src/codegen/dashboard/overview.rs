@@ -5,7 +5,7 @@ mod times;
 
 use floodway_metrics::{
     Metric,
-    catalogue::{batcher, exporter::BUILD_INFO, fan_out, limiter, pool},
+    catalogue::{batcher, exporter::BUILD_INFO, fan_out, fleet, limiter, pool},
 };
 
 use super::{
@@ -21,13 +21,20 @@ use crate::codegen::{
 pub(super) const UID: &str = "floodway-overview";
 
 /// What every process has, and what every component of a kind has.
-const COMPONENTS: &[&Metric] =
-    &[&BUILD_INFO, &limiter::LIMIT, &fan_out::RUNNING_CALLS, &batcher::TARGET, &pool::LIMIT];
+const COMPONENTS: &[&Metric] = &[
+    &BUILD_INFO,
+    &limiter::LIMIT,
+    &fan_out::RUNNING_CALLS,
+    &batcher::TARGET,
+    &pool::LIMIT,
+    &fleet::BUDGET,
+];
 
 /// The dashboards of the components: uid, title, and what it is for.
-const DETAILS: [(&str, &str, &str); 5] = [
+const DETAILS: [(&str, &str, &str); 6] = [
     (super::limiter::UID, "Limiter", "What limiters admit, queue and reject"),
     (super::pool::UID, "Pool", "What connection pools give, and to whom"),
+    (super::fleet::UID, "Fleet", "How replicas share a budget, and who has how much of it"),
     (super::fan_out::UID, "Fan-out", "What fan-outs do with their items"),
     (super::batcher::UID, "Batcher", "What batchers save, and what decides their sizes"),
     (super::exporter::UID, "Exporter", "Whether these numbers can be trusted"),
@@ -180,11 +187,13 @@ fn trends() -> Line {
         unit: "percentunit",
         description: "Of each kind of component, the share of what it was asked for that it did. \
             Good: all near 100 %. The one that falls first is where to look; a limiter that \
-            refuses so that the rest stays up does its work.",
+            refuses so that the rest stays up does its work. Of leases it is the share of \
+            renewals that the engine granted.",
         no_value: NOTHING,
     })
     .query(success(&rejected, &rate(&limiter::ACQUIRED).sum()), "limiters")
     .query(success(&refused, &count_rate(&pool::WAIT_DURATION).sum()), "pools")
+    .query(super::fleet::renewed(), "leases")
     .query(success(&items(super::fan_out::WRONG), &items(&["ok"])), "fan-outs")
     .query(success(&batched(super::batcher::WRONG), &batched(&["ok"])), "batchers")
     .bad_below(0.999, 0.99)

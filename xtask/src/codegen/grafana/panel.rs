@@ -68,6 +68,8 @@ pub(in crate::codegen) enum Property {
     FillOpacity(u32),
     #[serde(rename = "custom.lineStyle")]
     LineStyle(LineStyle),
+    #[serde(rename = "custom.stacking")]
+    Stacking(Stacking),
 }
 
 #[derive(Debug, Serialize)]

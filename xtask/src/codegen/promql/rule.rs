@@ -156,6 +156,10 @@ impl Expr {
         Self(format!("{self} > {threshold}"))
     }
 
+    pub(in crate::codegen) fn below(&self, threshold: impl Display) -> Self {
+        Self(format!("{self} < {threshold}"))
+    }
+
     pub(in crate::codegen) fn is(&self, value: u32) -> Self {
         Self(format!("{self} == {value}"))
     }
@@ -226,6 +230,16 @@ impl Expr {
 
     pub(in crate::codegen) fn group_by(&self, labels: &[&str]) -> Self {
         self.aggregated("group", labels)
+    }
+
+    /// As [`max_by`](Self::max_by), of a condition over several lines.
+    pub(in crate::codegen) fn highest_by(&self, labels: &[&str]) -> Self {
+        Self(format!("max by ({}) {}", labels.join(", "), self.grouped()))
+    }
+
+    /// As [`sum_by`](Self::sum_by), of a condition over several lines.
+    pub(in crate::codegen) fn total_by(&self, labels: &[&str]) -> Self {
+        Self(format!("sum by ({}) {}", labels.join(", "), self.grouped()))
     }
 
     /// In parentheses, over several lines.

@@ -162,7 +162,7 @@ fn errors_of_pools_are_failures_to_connect() {
 /// of component may be the one with too many names.
 #[test]
 fn too_many_names_are_noticed_however_they_come() {
-    use floodway_metrics::catalogue::{batcher, exporter, fan_out, pool};
+    use floodway_metrics::catalogue::{batcher, exporter, fan_out, fleet, pool};
     let labels = "job=\"shop\", instance=\"shop-1:8080\"";
     let other = |metric: &floodway_metrics::Metric| {
         let own = metric.component.label().unwrap();
@@ -171,6 +171,7 @@ fn too_many_names_are_noticed_however_they_come() {
     let cases = [
         (format!("{}{{{labels}}}", exporter::OVERFLOW.name), "0+2x40"),
         (other(&pool::CONNECTIONS_MAX), "10x40"),
+        (other(&fleet::BUDGET), "40x40"),
         (other(&fan_out::RUNNING_CALLS), "0x40"),
         (other(&batcher::QUEUED), "0x40"),
     ];

@@ -55,7 +55,7 @@ impl Example {
 pub(super) const fn component(kind: ComponentKind) -> &'static str {
     match kind {
         ComponentKind::Limiter => "checkout",
-        ComponentKind::Pool => "orders-db",
+        ComponentKind::Pool | ComponentKind::Fleet => "orders-db",
         ComponentKind::FanOut => "enrich",
         ComponentKind::Batcher => "insert-order",
         _ => "",
@@ -80,6 +80,11 @@ pub(super) fn given_other(metric: &Metric, values: &str) -> Given {
     let own = format!("\"{}\"", component(metric.component));
     given.series = given.series.replace(&own, &format!("\"{OTHER}\""));
     given
+}
+
+/// The series that another instance of the job has.
+pub(super) fn elsewhere(given: Given) -> Given {
+    Given { series: given.series.replace(INSTANCE, "shop-2:8080"), ..given }
 }
 
 /// The bucket of `metric` up to `bound`.

@@ -6,7 +6,7 @@ use floodway_metrics::{
     catalogue::{
         batcher,
         exporter::{BUILD_INFO, OVERFLOW, VERSION},
-        fan_out, limiter, pool,
+        fan_out, fleet, limiter, pool,
     },
 };
 
@@ -53,8 +53,13 @@ fn overflow() -> Alert {
     // The counter alone would be silent about names that all came at the start, and the series alone
     // about those that are gone when somebody scrapes.
     let grows = series(&OVERFLOW).increase("15m").sum_by(&labels).above(0);
-    let one_of_each =
-        [&limiter::LIMIT, &pool::CONNECTIONS_MAX, &fan_out::RUNNING_CALLS, &batcher::QUEUED];
+    let one_of_each = [
+        &limiter::LIMIT,
+        &pool::CONNECTIONS_MAX,
+        &fleet::BUDGET,
+        &fan_out::RUNNING_CALLS,
+        &batcher::QUEUED,
+    ];
     let shared = |metric| series(metric).named(OTHER).now().group_by(&labels);
     Alert {
         name: "FloodwayMetricsOverflow",

@@ -47,6 +47,7 @@ const fn path(kind: ComponentKind) -> &'static str {
     match kind {
         ComponentKind::Limiter => "dashboards/prometheus/tests/limiter.yml",
         ComponentKind::Pool => "dashboards/prometheus/tests/pool.yml",
+        ComponentKind::Fleet => "dashboards/prometheus/tests/fleet.yml",
         ComponentKind::FanOut => "dashboards/prometheus/tests/fan-out.yml",
         ComponentKind::Batcher => "dashboards/prometheus/tests/batcher.yml",
         _ => "dashboards/prometheus/tests/exporter.yml",

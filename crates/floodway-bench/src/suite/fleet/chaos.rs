@@ -37,10 +37,11 @@ pub(super) fn measure(effort: Effort, report: &mut Report) -> anyhow::Result<()>
         runtime.block_on(async {
             world.until_full(secs(30)).await;
             let for_so_long = if shift_clock { clocks } else { kills };
-            outcome.add(&world, kill(&mut world, for_so_long).await?);
+            let since = kill(&mut world, for_so_long).await?;
+            outcome.add(&world, since);
             if !shift_clock {
                 let since = Instant::now();
-                halt(&world, stop).await;
+                outcome.unused = halt(&world, stop).await?;
                 outcome.add(&world, since);
             }
             outcome.count(&world);
@@ -55,6 +56,8 @@ pub(super) fn measure(effort: Effort, report: &mut Report) -> anyhow::Result<()>
     report.lower("fleet.over_budget_events", outcome.over as f64, "events", Some(0.0));
     report.lower("fleet.too_many_connections", outcome.too_many as f64, "errors", Some(0.0));
     report.lower("fleet.failed_queries", outcome.failed as f64, "errors", Some(0.0));
+    report.lower("fleet.rejections", outcome.refused as f64, "errors", Some(0.0));
+    report.lower("fleet.unused_while_stopped", outcome.unused, "ratio", Some(0.05));
     report.lower("fleet.reowned_after_kill_s", outcome.below.as_secs_f64(), "s", Some(6.0));
     Ok(())
 }
@@ -73,15 +76,30 @@ async fn kill(world: &mut World, for_so_long: Duration) -> anyhow::Result<Instan
 }
 
 /// Stops some processes, for longer than their leases last, and lets them go on.
-async fn halt(world: &World, for_so_long: Duration) {
+///
+/// Returns which part of what the others may use they do not have at the end of it.
+async fn halt(world: &World, for_so_long: Duration) -> anyhow::Result<f64> {
     for index in 0..STOPPED {
         world.signal(index, Signal::STOP);
     }
     sleep(for_so_long).await;
+    let status = world.status().await?;
     for index in 0..STOPPED {
         world.signal(index, Signal::CONT);
     }
     sleep(Duration::from_secs(8)).await;
+    let (kept, had): (Vec<_>, Vec<_>) = status.replicas.iter().partition(|one| one.lapsed);
+    let floors: u32 = kept.iter().map(|one| one.bound).sum();
+    let had: u32 = had.iter().map(|one| one.grant).sum();
+    println!(
+        "{} of {} processes stopped: {floors} permits are kept for them, {had} the others have, {} \
+         remnants",
+        kept.len(),
+        status.replicas.len(),
+        status.remnants.len()
+    );
+    let usable = f64::from(world.setup.usable() - floors);
+    Ok(1.0 - f64::from(had) / usable)
 }
 
 #[derive(Default)]
@@ -91,9 +109,11 @@ struct Outcome {
     over: usize,
     /// The longest time with less than 95 % of the budget in use.
     below: Duration,
+    unused: f64,
     done: u64,
     fenced: u64,
     failed: u64,
+    refused: u64,
     too_many: u64,
 }
 
@@ -112,7 +132,8 @@ impl Outcome {
         let totals = world.totals();
         self.done += totals.done;
         self.fenced += totals.fenced;
-        self.failed += totals.failed + totals.refused;
+        self.failed += totals.failed;
+        self.refused += totals.refused;
         self.too_many += totals.too_many + world.refused_by_server() as u64;
         for complaint in world.complaints() {
             println!("a worker: {complaint}");

@@ -1,4 +1,5 @@
 //! One replica of a fleet, in a process of its own: asks its database as often as it may.
+#![expect(clippy::print_stderr, reason = "who started it reads what went wrong")]
 
 use std::{
     sync::{
@@ -9,7 +10,7 @@ use std::{
 };
 
 use clap::Parser;
-use floodway::PoolLimiter;
+use floodway::{PoolLimiter, Queue};
 use floodway_fleet::{Fleet, LeaseStore, PostgresFence, RedisStore, name_connections};
 use floodway_pool::SqlxPool;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ use tokio::time::{Instant, interval, sleep};
 
 /// The word by which the program is started as one.
 pub(crate) const WORD: &str = "fleet-worker";
+
+/// The name of the budget, and of what spends it.
+pub(super) const BUDGET: &str = "orders-db";
 
 /// How often it says how it is.
 pub(super) const EVERY: Duration = Duration::from_millis(100);
@@ -97,20 +101,22 @@ async fn work(arguments: Arguments) -> anyhow::Result<()> {
         .connect_lazy(&arguments.database)?;
     let fleet = Fleet::builder(store).replica(arguments.replica).build()?;
     let budget = fleet
-        .budget("orders-db", arguments.budget)
+        .budget(BUDGET, arguments.budget)
         .margin(arguments.margin)
         .floor(arguments.floor)
         .fence(PostgresFence::from_url(&arguments.fence)?)
         .on_lease(name_connections(&pool))
         .build()?;
-    let limiter =
-        PoolLimiter::builder("orders-db", SqlxPool::new(pool)).ceiling(budget.ceiling()).build()?;
+    let limiter = PoolLimiter::builder(BUDGET, SqlxPool::new(pool))
+        .queue(Queue::fifo().max_wait(PATIENCE))
+        .ceiling(budget.ceiling())
+        .build()?;
     let lease = budget.lease(&limiter)?;
     let counts = Arc::new(Counts::default());
     let query =
         format!("SELECT pg_sleep({})", Duration::from_millis(arguments.query_ms).as_secs_f64());
     for _ in 0..arguments.clients {
-        tokio::spawn(ask(limiter.clone(), sqlx::AssertSqlSafe(query.clone()), Arc::clone(&counts)));
+        tokio::spawn(ask(limiter.clone(), query.clone(), Arc::clone(&counts)));
     }
     let mut beats = interval(EVERY);
     loop {
@@ -128,17 +134,14 @@ async fn work(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 /// One client: asks again as soon as it is answered.
-async fn ask(
-    limiter: PoolLimiter<SqlxPool<sqlx::Postgres>>,
-    query: sqlx::AssertSqlSafe<String>,
-    counts: Arc<Counts>,
-) {
+async fn ask(limiter: PoolLimiter<SqlxPool<sqlx::Postgres>>, query: String, counts: Arc<Counts>) {
     loop {
         let connection = limiter.connection(Instant::now() + PATIENCE).await;
         let outcome = match connection {
-            Ok(mut connection) => {
-                sqlx::raw_sql(query.clone()).execute(&mut **connection).await.map(drop)
-            }
+            Ok(mut connection) => sqlx::raw_sql(sqlx::AssertSqlSafe(query.clone()))
+                .execute(&mut **connection)
+                .await
+                .map(drop),
             Err(floodway::ConnectionError::Pool(error)) => Err(error),
             Err(error) => {
                 eprintln!("{error}");

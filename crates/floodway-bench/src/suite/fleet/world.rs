@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
+use floodway_fleet::{LeaseStore, RedisStore, Status};
 use floodway_test_support::{Postgres, Proxy, Redis};
 use sqlx::{Connection, PgConnection};
 use tokio::{
@@ -17,7 +18,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use super::worker::{Heartbeat, WORD};
+use super::worker::{BUDGET, Heartbeat, WORD};
 
 /// How often the database's connections are counted.
 const SAMPLE_EVERY: Duration = Duration::from_millis(10);
@@ -211,11 +212,17 @@ impl World {
         begun.elapsed()
     }
 
+    /// What the engine knows.
+    pub(super) async fn status(&self) -> anyhow::Result<Status> {
+        let store = RedisStore::connect(&self.redis.url()).await?;
+        store.status(BUDGET).await?.context("the budget is known")
+    }
+
     /// When less than nearly all of the budget was in use the last time since `since`; that if never.
     pub(super) fn last_below(&self, since: Instant) -> Instant {
         let enough = self.setup.nearly_all();
-        let below = self.samples(since).into_iter().filter(|one| one.connections < enough);
-        below.last().map_or(since, |sample| sample.at)
+        let mut below = self.samples(since).into_iter().filter(|one| one.connections < enough);
+        below.next_back().map_or(since, |sample| sample.at)
     }
 
     /// Refusals of the server for having too many connections, as its log has them.

@@ -1,7 +1,7 @@
 //! How many there are of each kind.
 
 /// Kinds in ascending order, each with how many there are: few kinds, many of each.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Counted<K>(Vec<(K, u64)>);
 

@@ -25,11 +25,21 @@ impl Account {
         let gone = member.bound - keep;
         self.lapsed += 1;
         self.lapsed_floors += u64::from(keep);
+        self.floors += u64::from(keep);
         let remnant = self.put_behind(&member, gone, keep, left, now);
         let due = member.floor_due;
         let (lapsed, hungry, extra) = (true, false, false);
         let kept = Member { grant: keep, bound: keep, due, lapsed, hungry, extra, ..member };
         (Some(kept), remnant)
+    }
+
+    /// The time of `remnant` has come. What is left of it.
+    pub fn expire(&mut self, remnant: Remnant) -> Option<Remnant> {
+        if remnant.fenced {
+            return Some(Remnant { due: None, ..remnant });
+        }
+        self.release(&remnant);
+        None
     }
 
     /// `remnant` counts no more: it is closed, or has had the time to close.
@@ -74,19 +84,29 @@ impl Account {
         let permits = permits + left.as_ref().map_or(0, |left| left.permits);
         let due = (!member.fenced).then_some(until + member.linger);
         let (replica, epoch, seq) = (member.replica.clone(), member.epoch, member.seq);
-        (permits > 0).then_some(Remnant { replica, epoch, seq, permits, keep, due })
+        let fenced = member.fenced;
+        (permits > 0).then_some(Remnant { replica, epoch, seq, permits, keep, due, fenced })
     }
 
-    /// A replica gives everything back. What it still holds stays behind for as long as a lease.
+    /// A replica gives everything back. What it still holds stays behind for as long as a lease,
+    /// and that it has gone is remembered, for requests of it that come late.
     pub(super) fn leave(&mut self, request: &LeaseRequest, member: &Member) -> Step {
-        self.roster = self.roster.saturating_sub(1);
         self.set_in_force();
         self.relevel();
         let holds = request.applied.max(request.held);
         self.total += u64::from(holds);
-        let remnant = self.put_behind(member, holds, 0, None, self.clock.now + self.ttl(request));
+        let until = self.clock.now + self.ttl(request);
+        let remnant = self.put_behind(member, holds, 0, None, until).unwrap_or_else(|| Remnant {
+            replica: member.replica.clone(),
+            epoch: member.epoch,
+            seq: member.seq,
+            permits: 0,
+            keep: 0,
+            due: Some(until),
+            fenced: false,
+        });
         let grant = 0;
         let reply = LeaseReply { grant, floor: 0, ..self.reply(request, member) };
-        Step { reply, member: None, remnant }
+        Step { reply, member: None, remnant: Some(remnant) }
     }
 }

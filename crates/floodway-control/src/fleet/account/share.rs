@@ -30,7 +30,7 @@ impl Account {
         // Both fit, because what may be leased is a u32.
         member.grant = target.min(room) as u32;
         member.bound = member.grant.max(request.applied).max(request.held);
-        // Its turn begins once there is one.
+        // A turn begins when there is something to have.
         let extra = extra && u64::from(member.grant) > share;
         if member.extra != extra {
             member.since = now;
@@ -58,11 +58,12 @@ impl Account {
         if share > 0 {
             return nobody_lacks;
         }
-        // More replicas than permits: they take turns. A permit is free only once its replica says so,
-        // and that one would be the first to take it: it lets the others ask before.
+        // More replicas than permits: they take turns. Whoever gives one back, and has closed what it
+        // had with it, leaves it to the others for as long as they take to ask.
         let since = self.clock.now - member.since;
-        let turn = if member.extra { since < TURN } else { since >= 2 * self.every(request) };
-        nobody_lacks || turn || member.since == 0
+        let others_turn = self.every(request) + request.linger;
+        nobody_lacks
+            || if member.extra { since < TURN } else { member.since == 0 || since > others_turn }
     }
 
     /// How long bursts last: longer in a fleet whose replicas renew less often.

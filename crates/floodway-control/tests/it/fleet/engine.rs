@@ -16,10 +16,11 @@ struct Process {
     /// What it uses, and what of that is its floor.
     applied: u32,
     floor: u32,
+    seen_floors: u32,
 }
 
 fn process(name: &'static str, incarnation: u64) -> Process {
-    Process { name, incarnation, epoch: 0, seq: 0, applied: 0, floor: 0 }
+    Process { name, incarnation, epoch: 0, seq: 0, applied: 0, floor: 0, seen_floors: 0 }
 }
 
 impl Process {
@@ -47,6 +48,7 @@ impl Process {
             fenced: false,
             fencer: false,
             seen_members: 0,
+            seen_floors: self.seen_floors,
             engine: String::new(),
             leaving: false,
         }
@@ -54,7 +56,13 @@ impl Process {
 
     fn hear(&mut self, reply: &LeaseReply) -> u32 {
         (self.epoch, self.applied, self.floor) = (reply.epoch, reply.grant, reply.floor);
+        self.seen_floors = reply.floors;
         reply.grant
+    }
+
+    fn ask_epoch(&mut self, ledger: &mut Ledger, at: u64) -> u64 {
+        self.ask(ledger, at, 0);
+        self.epoch
     }
 
     /// Asks at `at`, and uses what it is granted.
@@ -116,4 +124,132 @@ fn who_was_away_does_not_prove_time_that_was_lost_meanwhile() {
     let request = away.request(20_900, 1);
     ledger.renew(BEGIN + 20_900 + steps, &request);
     assert!(ledger.account().clock.now <= before + 500, "{before}");
+}
+
+#[test]
+fn a_lease_keeps_its_number_whatever_comes_late() {
+    let (mut ledger, mut other, mut one) =
+        (Ledger::default(), process("other", 1), process("one", 2));
+    other.ask(&mut ledger, 0, 1);
+    let first = one.request(0, 1);
+    one.hear(&ledger.renew(BEGIN, &first));
+    assert_eq!(one.epoch, 2);
+    // The engine begins again with nothing, and hears the first request once more.
+    let mut ledger = Ledger::default();
+    ledger.renew(BEGIN + 100, &first);
+    one.ask(&mut ledger, 200, 1);
+    assert_eq!(one.epoch, 2);
+    // And nobody else gets it.
+    assert_eq!(process("third", 3).ask_epoch(&mut ledger, 300), 3);
+}
+
+#[test]
+fn what_an_evicted_replica_has_open_counts_until_it_is_closed() {
+    let (mut ledger, mut gone, mut other) =
+        (Ledger::default(), process("gone", 1), process("other", 2));
+    for at in [0, 1_000] {
+        let request = LeaseRequest { fenced: true, ..gone.request(at, 20) };
+        gone.hear(&ledger.renew(BEGIN + at, &request));
+        other.ask(&mut ledger, at, 20);
+    }
+    assert!(ledger.evict("gone"));
+    // While it may be alive, nobody closes what it would open again; then somebody has to.
+    assert_eq!(ledger.unfenced().count(), 0);
+    for at in 2..=8 {
+        assert_eq!(other.ask(&mut ledger, at * 1_000, 20), 0);
+    }
+    let left: Vec<_> = ledger.unfenced().map(|one| (one.replica.clone(), one.epoch)).collect();
+    assert_eq!(left, [("gone".to_owned(), 1)]);
+    ledger.fenced(&left);
+    assert_eq!(other.ask(&mut ledger, 9_000, 20), 20);
+}
+
+#[test]
+fn a_request_that_comes_late_does_not_bring_back_who_has_left() {
+    let (mut ledger, mut gone, mut other) =
+        (Ledger::default(), process("gone", 1), process("other", 2));
+    gone.ask(&mut ledger, 0, 1);
+    let late = LeaseRequest { held: 1, applied: 1, ..gone.request(500, 1) };
+    gone.ask(&mut ledger, 1_000, 20);
+    // It goes while it still has all of it open; what it said half a second earlier comes then.
+    let leaving = LeaseRequest { leaving: true, applied: 0, held: 20, ..gone.request(1_100, 0) };
+    ledger.renew(BEGIN + 1_100, &leaving);
+    ledger.renew(BEGIN + 1_200, &late);
+    assert_eq!(other.ask(&mut ledger, 1_300, 20), 0);
+    // It has closed everything, and says so.
+    let leaving = LeaseRequest { leaving: true, applied: 0, held: 0, ..gone.request(1_400, 0) };
+    ledger.renew(BEGIN + 1_400, &leaving);
+    ledger.renew(BEGIN + 1_500, &late);
+    assert_eq!(other.ask(&mut ledger, 1_600, 20), 20);
+    assert_eq!(ledger.members().count(), 1);
+}
+
+/// What is granted to one replica and a newcomer, a while after the engine has begun again, while another
+/// that had a floor of `floor` is away.
+#[track_caller]
+fn floors_stay_reserved(restored: bool, floor: u32) {
+    let (mut ledger, mut away, mut here) =
+        (Ledger::default(), process("away", 1), process("here", 2));
+    let copy = ledger.clone();
+    for at in [0, 1_000, 2_000] {
+        let request = LeaseRequest { floor, want: floor, ..away.request(at, 0) };
+        away.hear(&ledger.renew(BEGIN + at, &request));
+        here.ask(&mut ledger, at, 20);
+    }
+    let mut ledger = if restored { copy } else { Ledger::default() };
+    let mut newcomer = process("newcomer", 3);
+    let mut granted = 0;
+    for at in 3..20 {
+        granted = 0;
+        for one in [&mut here, &mut newcomer] {
+            let engine = "another run".to_owned();
+            let request = LeaseRequest { engine, ..one.request(at * 1_000, 20) };
+            granted += one.hear(&ledger.renew(BEGIN + at * 1_000, &request));
+        }
+    }
+    assert_eq!(granted, BUDGET - floor);
+}
+
+#[test]
+fn an_engine_that_lost_its_state_reserves_the_floors_of_those_who_are_away() {
+    floors_stay_reserved(false, 2);
+    floors_stay_reserved(true, 5);
+}
+
+#[test]
+fn a_process_is_not_superseded_by_the_former_one_of_an_old_copy() {
+    let (mut ledger, mut former, mut present) =
+        (Ledger::default(), process("one", 1), process("one", 2));
+    former.ask(&mut ledger, 0, 5);
+    let mut copy = ledger.clone();
+    present.ask(&mut ledger, 1_000, 5);
+    let mut ask = |one: &mut Process, at| {
+        let engine = "another run".to_owned();
+        copy.renew(BEGIN + at, &LeaseRequest { engine, ..one.request(at, 5) }).superseded
+    };
+    assert!(!ask(&mut present, 2_000));
+    assert!(ask(&mut former, 2_500));
+    assert!(!ask(&mut present, 3_000));
+}
+
+#[test]
+fn a_turn_passes_on_although_connections_take_time_to_close() {
+    let (mut ledger, mut one, mut other) =
+        (Ledger::default(), process("one", 1), process("other", 2));
+    let mut ask = |one: &mut Process, at, held| {
+        let request = LeaseRequest { budget: 1, held, ..one.request(at, 5) };
+        one.hear(&ledger.renew(BEGIN + at, &request))
+    };
+    let mut had = [0, 0];
+    let mut open = 0;
+    for at in (0..60_000).step_by(500) {
+        // The first says at the end of its turn that it has a connection open, and half a second later that
+        // it has closed it; the second asks half as often, and closes at once.
+        let granted = ask(&mut one, at, open);
+        (had[0], open) = (had[0] + granted, granted);
+        if at % 1_000 == 500 {
+            had[1] += 2 * ask(&mut other, at + 250, 0);
+        }
+    }
+    assert!(had.iter().all(|had| *had > 40), "{had:?}");
 }

@@ -18,9 +18,9 @@ pub(super) fn ends_connection(error: &RedisError) -> bool {
 
 /// Whether a key holds something else than a script expects.
 pub(super) fn is_foreign(error: &RedisError) -> bool {
-    // Redis before 7 quotes what a call within a script failed with.
-    let quoted = || error.detail().is_some_and(|detail| detail.contains("WRONGTYPE"));
-    matches!(error.code(), Some("FOREIGN" | "WRONGTYPE")) || quoted()
+    // Redis before 7 quotes what a call within a script failed with, and so does the client of what a
+    // transaction did.
+    matches!(error.code(), Some("FOREIGN" | "WRONGTYPE")) || error.to_string().contains("WRONGTYPE")
 }
 
 pub(super) fn store_error(engine: &str, error: RedisError) -> StoreError {

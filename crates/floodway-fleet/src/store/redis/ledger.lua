@@ -5,12 +5,12 @@
 -- one of the other files of this folder. All numbers are whole and below 2^53; flags are 0 or 1.
 --
 -- KEYS: the account, then what belongs to it.
---   floodway:{name}           hash: version, engine (which run keeps it), state (the fields of STATE)
---   floodway:{name}:members   hash: replica -> incarnation and the fields of MEMBER
+--   floodway:{name}           hash: version, engine (which run keeps it), state (as `read_state` says)
+--   floodway:{name}:members   hash: replica -> as `read_member` says
 --   floodway:{name}:due       zset: what ends when: a replica or a remnant, as `place` calls them
 --   floodway:{name}:wants     hash: weight, floor and want -> how many replicas have them
 --   floodway:{name}:declared  hash: usable, budget and margin -> how many replicas declare them
---   floodway:{name}:remnants  hash: `place` -> the fields of REMNANT
+--   floodway:{name}:remnants  hash: `place` -> as `remnant` says
 
 local call, floor, min, max = redis.call, math.floor, math.min, math.max
 local format, match = string.format, string.match
@@ -21,45 +21,48 @@ local FEW, LEVEL_EVERY, SWEEP_EVERY, SLACK = 64, 500, 500, 250
 local TURN, REQUESTS_PER_SECOND, FEW_HUNGRY, LAPSES_PER_STEP = 10000, 5000, 16, 32
 local SCALE, MOST_WEIGHT, MOST = 1024, 1024, 4294967295
 
--- `stale`: the level is to be computed again; `available`: what it was computed for; `kinds`: how many
--- entries DECLARED has; `moved`: they have changed since the budget in force was set.
-local STATE = {
-  'now', 'wall', 'epoch', 'usable', 'budget', 'margin', 'set', 'set_budget', 'set_margin', 'total',
-  'remnants', 'lapsed_floors', 'lapsed', 'members', 'hungry', 'learning_from', 'learning_until',
-  'reserve_until', 'reserve_floor', 'roster', 'per_weight', 'plenty', 'floors_fit', 'levelled',
-  'swept', 'kinds', 'moved', 'stale', 'available',
-}
-local MEMBER = {
-  'epoch', 'seq', 'sent', 'seen', 'ahead', 'grant', 'bound', 'keep', 'held', 'want', 'floor',
-  'weight', 'budget', 'margin', 'linger', 'fenced', 'lapsed', 'hungry', 'extra', 'since', 'due',
-  'floor_due', 'refresh',
-}
--- `due` is -1 where somebody has to confirm that it is closed.
-local REMNANT = { 'seq', 'permits', 'keep', 'due' }
-
-local function read(text, names)
-  local count = #names
-  local found = { match(text, '^' .. string.rep('(%-?%d+) ', count - 1) .. '(%-?%d+)$') }
-  if not found[1] then error('floodway cannot read ' .. text) end
-  local record = {}
-  for i = 1, count do record[names[i]] = tonumber(found[i]) end
-  return record
-end
-
-local function write(record, names)
-  local values, count = {}, #names
-  for i = 1, count do values[i] = record[names[i]] end
-  return format(string.rep('%d ', count - 1) .. '%d', unpack(values))
-end
+-- A lease's remnant without a time has to be confirmed as closed.
+local NEVER = -1
 
 -- The account, the changes of WANTS and of DECLARED that are not written yet.
 local a, wants, declared = nil, {}, {}
+
+-- What follows reads and writes records: arrays in MessagePack, whose order `record.rs` knows as well.
+-- `stale`: the level is to be computed again; `available`: what it was computed for; `kinds`: how many
+-- entries DECLARED has; `moved`: they have changed since the budget in force was set; `left`: how many
+-- entries REMNANTS has.
+local function read_state(text)
+  local now, wall, epoch, usable, budget, margin, set, set_budget, set_margin, total, remnants,
+    lapsed_floors, lapsed, members, hungry, learning_from, learning_until, reserve_until,
+    reserve_floors, returned_floors, per_weight, plenty, floors_fit, levelled, swept, kinds, moved,
+    stale, available, floors, left = cmsgpack.unpack(text)
+  return {
+    now = now, wall = wall, epoch = epoch, usable = usable, budget = budget, margin = margin,
+    set = set, set_budget = set_budget, set_margin = set_margin, total = total,
+    remnants = remnants, lapsed_floors = lapsed_floors, lapsed = lapsed, members = members,
+    hungry = hungry, learning_from = learning_from, learning_until = learning_until,
+    reserve_until = reserve_until, reserve_floors = reserve_floors,
+    returned_floors = returned_floors, per_weight = per_weight, plenty = plenty, floors_fit = floors_fit, levelled = levelled,
+    swept = swept, kinds = kinds, moved = moved, stale = stale, available = available,
+    floors = floors, left = left,
+  }
+end
+
+local function write_state()
+  return cmsgpack.pack(
+    a.now, a.wall, a.epoch, a.usable, a.budget, a.margin, a.set, a.set_budget, a.set_margin,
+    a.total, a.remnants, a.lapsed_floors, a.lapsed, a.members, a.hungry, a.learning_from,
+    a.learning_until, a.reserve_until, a.reserve_floors, a.returned_floors, a.per_weight,
+    a.plenty, a.floors_fit, a.levelled, a.swept, a.kinds, a.moved, a.stale, a.available, a.floors,
+    a.left
+  )
+end
 
 -- Loads the account, if there is one; begins one to `create` it. Returns what is wrong.
 local function load(create)
   local version, engine, state = unpack(call('HMGET', ACCOUNT, 'version', 'engine', 'state'))
   if version == VERSION then
-    a = read(state, STATE)
+    a = read_state(state)
     a.engine = engine
     return
   end
@@ -74,9 +77,11 @@ local function load(create)
     if found ~= 'none' and found ~= kind then return redis.error_reply('FOREIGN ' .. key) end
   end
   call('DEL', MEMBERS, DUE, WANTS, DECLARED, REMNANTS)
-  a = { engine = '' }
-  for _, name in ipairs(STATE) do a[name] = 0 end
-  a.stale = 1
+  -- A new account: nothing but zeros.
+  local zeros = {}
+  for i = 1, 31 do zeros[i] = 0 end
+  a = read_state(cmsgpack.pack(unpack(zeros)))
+  a.engine, a.stale = '', 1
 end
 
 local function settle(key, changes)
@@ -105,7 +110,7 @@ end
 local function save()
   settle_wants()
   settle_declared()
-  call('HSET', ACCOUNT, 'version', VERSION, 'engine', a.engine, 'state', write(a, STATE))
+  call('HSET', ACCOUNT, 'version', VERSION, 'engine', a.engine, 'state', write_state())
 end
 
 -- Where a replica stands in DUE, or what its lease `epoch` has left behind. Sorts as both do together.
@@ -113,19 +118,31 @@ local function place(replica, epoch)
   return replica .. '\0' .. (epoch and format('%016x', epoch) or '')
 end
 
-local function member(replica)
-  local text = call('HGET', MEMBERS, replica)
-  if not text then return nil end
-  local incarnation, rest = match(text, '^(%d+) (.*)$')
-  local found = read(rest, MEMBER)
-  found.replica, found.incarnation = replica, incarnation
-  return found
+local function read_member(text)
+  local incarnation, epoch, seq, sent, seen, ahead, grant, bound, keep, held, want, floor_, weight,
+    budget, margin, linger, fenced, lapsed, hungry, extra, since, due, floor_due, refresh = cmsgpack.unpack(text)
+  return {
+    incarnation = incarnation, epoch = epoch, seq = seq, sent = sent, seen = seen, ahead = ahead,
+    grant = grant, bound = bound, keep = keep, held = held, want = want, floor = floor_,
+    weight = weight, budget = budget, margin = margin, linger = linger, fenced = fenced,
+    lapsed = lapsed, hungry = hungry, extra = extra, since = since, due = due,
+    floor_due = floor_due, refresh = refresh,
+  }
 end
 
-local function put_member(replica, before, after)
-  if after then
-    call('HSET', MEMBERS, replica, after.incarnation .. ' ' .. write(after, MEMBER))
-    call('ZADD', DUE, format('%d', after.due), place(replica))
+local function member(replica)
+  local text = call('HGET', MEMBERS, replica)
+  return text and read_member(text) or nil
+end
+
+local function put_member(replica, before, m)
+  if m then
+    call('HSET', MEMBERS, replica, cmsgpack.pack(
+      m.incarnation, m.epoch, m.seq, m.sent, m.seen, m.ahead, m.grant, m.bound, m.keep, m.held,
+      m.want, m.floor, m.weight, m.budget, m.margin, m.linger, m.fenced, m.lapsed, m.hungry,
+      m.extra, m.since, m.due, m.floor_due, m.refresh
+    ))
+    call('ZADD', DUE, format('%d', m.due), place(replica))
   elseif before then
     call('HDEL', MEMBERS, replica)
     call('ZREM', DUE, place(replica))
@@ -133,18 +150,21 @@ local function put_member(replica, before, after)
 end
 
 local function remnant(at)
-  -- Nothing is left behind but permits.
-  if a.remnants == 0 then return nil end
+  if a.left == 0 then return nil end
   local text = call('HGET', REMNANTS, at)
-  return text and read(text, REMNANT) or nil
+  if not text then return nil end
+  local seq, permits, keep, due, fenced = cmsgpack.unpack(text)
+  return { seq = seq, permits = permits, keep = keep, due = due, fenced = fenced }
 end
 
 local function put_remnant(at, before, after)
   if after then
-    call('HSET', REMNANTS, at, write(after, REMNANT))
+    local record =
+      cmsgpack.pack(after.seq, after.permits, after.keep, after.due, after.fenced)
+    a.left = a.left + call('HSET', REMNANTS, at, record)
     if after.due >= 0 then call('ZADD', DUE, format('%d', after.due), at) end
   elseif before then
-    call('HDEL', REMNANTS, at)
+    a.left = a.left - call('HDEL', REMNANTS, at)
   end
   if before and before.due >= 0 and not (after and after.due >= 0) then call('ZREM', DUE, at) end
 end
@@ -164,6 +184,7 @@ local function list(m, by)
 end
 
 local function unlist(m)
+  a.floors = a.floors - m.keep
   if m.lapsed == 1 then
     a.lapsed = a.lapsed - 1
     a.lapsed_floors = a.lapsed_floors - m.bound
@@ -192,7 +213,7 @@ end
 
 local function reserve()
   if a.now >= a.reserve_until then return 0 end
-  return max(a.roster - (a.members + a.lapsed), 0) * a.reserve_floor
+  return max(a.reserve_floors - a.returned_floors, 0)
 end
 
 local function share(per_weight, plenty, floors_fit, weight, least, want)
@@ -202,8 +223,14 @@ local function share(per_weight, plenty, floors_fit, weight, least, want)
   return max(min(want, level), least)
 end
 
--- Level::of
-local function level(available)
+local function relevel()
+  a.levelled = a.now
+  settle_wants()
+  local available = max(a.usable - (a.remnants + a.lapsed_floors + reserve()), 0)
+  if a.stale == 0 and available == a.available then return end
+  a.stale, a.available = 0, available
+
+  -- Level::of
   local found, floors, weights, size = call('HGETALL', WANTS), 0, 0, 0
   local weight, least, want, many = {}, {}, {}, {}
   for i = 1, #found, 2 do
@@ -239,21 +266,13 @@ local function level(available)
   a.per_weight = fits
 end
 
-local function relevel()
-  a.levelled = a.now
-  settle_wants()
-  local available = max(a.usable - (a.remnants + a.lapsed_floors + reserve()), 0)
-  if a.stale == 0 and available == a.available then return end
-  a.stale, a.available = 0, available
-  level(available)
-end
-
 -- Returns what of `m` is left behind now, `left` included.
 local function put_behind(m, permits, keep, left, until_)
   a.remnants = a.remnants + permits
   permits = permits + (left and left.permits or 0)
   if permits == 0 then return nil end
-  return { seq = m.seq, permits = permits, keep = keep, due = m.fenced == 1 and -1 or until_ + m.linger }
+  local due = m.fenced == 1 and NEVER or until_ + m.linger
+  return { seq = m.seq, permits = permits, keep = keep, due = due, fenced = m.fenced }
 end
 
 local function leave_behind(m, left, until_)

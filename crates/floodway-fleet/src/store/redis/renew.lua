@@ -1,15 +1,21 @@
 -- Answers a replica.
 --
--- ARGV: by how much to move the wall clock, the replica, its incarnation, the engine, and the fields of
--- REQUEST. Returns the fields of the reply in the order of its struct, and the wall clock.
+-- ARGV: by how much to move the wall clock, the replica, its incarnation, the engine, and the numbers of
+-- the request. Returns the fields of the reply in the order of its struct, and the wall clock.
 
-local REQUEST = {
-  'epoch', 'seq', 'sent', 'want', 'held', 'applied', 'floor_applied', 'weight', 'floor', 'ttl',
-  'reuse', 'floor_ttl', 'linger', 'refresh', 'budget', 'margin', 'fenced', 'fencer',
-  'seen_members', 'leaving',
-}
 local replica, incarnation, engine = ARGV[2], ARGV[3], ARGV[4]
-local r = read(ARGV[5], REQUEST)
+local r
+do
+  local epoch, seq, sent, want, held, applied, floor_applied, weight, floor_, ttl, reuse, floor_ttl,
+    linger, refresh, budget, margin, fenced, fencer, seen_members, seen_floors, leaving = cmsgpack.unpack(ARGV[5])
+  r = {
+    epoch = epoch, seq = seq, sent = sent, want = want, held = held, applied = applied,
+    floor_applied = floor_applied, weight = weight, floor = floor_, ttl = ttl, reuse = reuse,
+    floor_ttl = floor_ttl, linger = linger, refresh = refresh, budget = budget, margin = margin,
+    fenced = fenced, fencer = fencer, seen_members = seen_members, seen_floors = seen_floors,
+    leaving = leaving,
+  }
+end
 
 local function every()
   return max(r.refresh, 1, floor(max(a.members, r.seen_members) * 1000 / REQUESTS_PER_SECOND))
@@ -33,42 +39,38 @@ local function advance(wall, own)
   local begins = a.engine ~= engine
   local known = own and own.incarnation == incarnation and own.lapsed == 0 and not begins
   advance_clock(wall, known and max(r.sent + own.ahead, 0))
-  local now = a.now
   if begins then
     a.engine = engine
-    a.learning_from, a.learning_until = now, now + 1
-    a.reserve_until = now + r.floor_ttl
-    a.roster, a.reserve_floor = 0, 0
+    a.now = a.now + 1
+    a.learning_from, a.learning_until = a.now, a.now + 1
+    a.reserve_until = a.now + r.floor_ttl
+    a.reserve_floors, a.returned_floors = 0, 0
   end
   if is_learning() then
     local lasts = ttl()
     local lapsed = lasts - floor(lasts / 4)
     a.learning_until = max(a.learning_until, a.learning_from + lapsed + r.reuse + r.linger)
   end
-  if now < a.reserve_until then
-    a.roster = max(a.roster, r.seen_members)
-    a.reserve_floor = max(a.reserve_floor, r.floor)
+end
+
+-- Ledger::lapse, while `first` of DUE has ended.
+local function lapse(first)
+  -- Account::lapse
+  local function lapse_member(m, left)
+    if a.now < m.due then return m, left end
+    if m.keep == 0 or m.floor_due <= a.now then return nil, leave_behind(m, left, a.now) end
+    unlist(m)
+    a.lapsed = a.lapsed + 1
+    a.lapsed_floors = a.lapsed_floors + m.keep
+    a.floors = a.floors + m.keep
+    local remains = put_behind(m, m.bound - m.keep, m.keep, left, a.now)
+    m.grant, m.bound, m.due, m.lapsed, m.hungry, m.extra = m.keep, m.keep, m.floor_due, 1, 0, 0
+    return m, remains
   end
-end
 
--- Account::lapse
-local function lapse_member(m, left)
-  if a.now < m.due then return m, left end
-  if m.keep == 0 or m.floor_due <= a.now then return nil, leave_behind(m, left, a.now) end
-  unlist(m)
-  a.lapsed = a.lapsed + 1
-  a.lapsed_floors = a.lapsed_floors + m.keep
-  local remains = put_behind(m, m.bound - m.keep, m.keep, left, a.now)
-  m.grant, m.bound, m.due, m.lapsed, m.hungry, m.extra = m.keep, m.keep, m.floor_due, 1, 0, 0
-  return m, remains
-end
-
--- Ledger::lapse. Whether anything has ended.
-local function lapse()
-  for step = 1, LAPSES_PER_STEP do
-    local first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
-    if not first[1] or tonumber(first[2]) > a.now then return step > 1 end
+  for _ = 1, LAPSES_PER_STEP do
     local at = first[1]
+    if not at or tonumber(first[2]) > a.now then return end
     if string.sub(at, -1) == '\0' then
       local name = string.sub(at, 1, -2)
       local m = member(name)
@@ -79,11 +81,17 @@ local function lapse()
       put_remnant(behind, left, remains)
     else
       local left = remnant(at)
-      put_remnant(at, left, nil)
-      release(left)
+      -- Account::expire
+      local remains
+      if left.fenced == 1 then
+        remains = { seq = left.seq, permits = left.permits, keep = left.keep, due = NEVER, fenced = 1 }
+      else
+        release(left)
+      end
+      put_remnant(at, left, remains)
     end
+    first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
   end
-  return true
 end
 
 local function reply(m)
@@ -91,11 +99,11 @@ local function reply(m)
   local granted_floor = r.floor_ttl == 0 and 0 or min(m.floor, m.grant)
   return {
     r.seq, m.epoch, m.grant, granted_floor, ttl(), r.floor_ttl, m.refresh, a.budget, a.margin,
-    min(a.total, MOST), min(a.remnants, MOST), a.members, a.hungry, is_learning() and 1 or 0,
-    a.kinds > 1 and 1 or 0, 1 - a.floors_fit, 0, 0,
+    min(a.total, MOST), min(a.remnants, MOST), a.members, min(a.floors + reserve(), MOST), a.hungry,
+    is_learning() and 1 or 0, a.kinds > 1 and 1 or 0, 1 - a.floors_fit, 0, 0,
   }
 end
-local SUPERSEDED, SWEEP = 17, 18
+local SUPERSEDED, SWEEP, WALL = 18, 19, 20
 
 -- Account::has_extra
 local function has_extra(m, want, fair)
@@ -103,9 +111,9 @@ local function has_extra(m, want, fair)
   local nobody_lacks = a.hungry == 0
   if fair > 0 then return nobody_lacks end
   local since = a.now - m.since
-  if nobody_lacks or m.since == 0 then return true end
+  if nobody_lacks then return true end
   if m.extra == 1 then return since < TURN end
-  return since >= 2 * every()
+  return m.since == 0 or since > every() + r.linger
 end
 
 -- Account::grant
@@ -136,12 +144,13 @@ end
 
 -- Account::leave
 local function leave(m)
-  a.roster = max(a.roster - 1, 0)
   set_in_force()
   relevel()
   local holds = max(r.applied, r.held)
   a.total = a.total + holds
-  local remains = put_behind(m, holds, 0, nil, a.now + ttl())
+  local until_ = a.now + ttl()
+  local remains = put_behind(m, holds, 0, nil, until_)
+    or { seq = m.seq, permits = 0, keep = 0, due = until_, fenced = 0 }
   m.grant = 0
   return reply(m), nil, remains
 end
@@ -152,6 +161,14 @@ local function lease(m)
     m.epoch = r.epoch == 0 and a.epoch + 1 or r.epoch
     a.epoch = max(a.epoch, m.epoch)
     m.incarnation = incarnation
+  elseif r.epoch ~= 0 then
+    a.epoch = max(a.epoch, r.epoch)
+    m.epoch = r.epoch
+  end
+  local was_missed = r.epoch ~= 0 and (m.seq == 0 or m.seen < a.learning_from)
+  if was_missed and a.now < a.reserve_until then
+    a.reserve_floors = max(a.reserve_floors, r.seen_floors)
+    a.returned_floors = a.returned_floors + r.floor_applied
   end
   -- Member::take
   local ahead = a.now - r.sent
@@ -168,6 +185,7 @@ local function lease(m)
   grant(m)
   a.hungry = a.hungry + m.hungry
   a.total = a.total + m.bound
+  a.floors = a.floors + m.keep
   local answer = reply(m)
   if a.remnants > 0 and r.fencer == 1 and a.now >= a.swept + SWEEP_EVERY then
     a.swept = a.now
@@ -177,9 +195,9 @@ local function lease(m)
 end
 
 local function newcomer()
-  local m = {}
-  for _, name in ipairs(MEMBER) do m[name] = 0 end
-  return m
+  local zeros = {}
+  for i = 1, 24 do zeros[i] = 0 end
+  return read_member(cmsgpack.pack(unpack(zeros)))
 end
 
 local problem = load(true)
@@ -188,14 +206,21 @@ local time = call('TIME')
 local wall = max(tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000) + tonumber(ARGV[1]), 0)
 local own = member(replica)
 advance(wall, own)
-if lapse() then own = member(replica) end
-local at = place(replica, own and own.epoch or r.epoch)
+local first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
+if first[1] and tonumber(first[2]) <= a.now then
+  lapse(first)
+  own = member(replica)
+end
+-- Account::left_under
+local of_own = own and (r.epoch == 0 or own.incarnation ~= incarnation)
+local at = place(replica, of_own and own.epoch or r.epoch)
 local left = remnant(at)
 
 -- Account::renew
 local answer
 if own and own.incarnation ~= incarnation then
-  if r.epoch ~= 0 or r.leaving == 1 then
+  local outdated = own.seen < a.learning_from and own.epoch < r.epoch
+  if (r.epoch ~= 0 and not outdated) or r.leaving == 1 then
     answer = reply(own)
     answer[SUPERSEDED] = 1
   else
@@ -223,5 +248,5 @@ else
   put_remnant(place(replica, answer[2]), left, remains)
 end
 save()
-answer[19] = wall
+answer[WALL] = wall
 return answer

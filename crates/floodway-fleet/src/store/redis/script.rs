@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use floodway_control::fleet::{LeaseReply, LeaseRequest};
 use redis::{FromRedisValue, RedisResult, Script, ToRedisArgs};
 
-use super::{keys::Keys, link::Link};
+use super::{keys::Keys, link::Link, pack::pack};
 
 /// The layout of the keys.
 pub(super) const VERSION: &str = "1";
@@ -63,10 +63,10 @@ impl Run {
             r.fenced.into(),
             r.fencer.into(),
             r.seen_members.into(),
+            r.seen_floors.into(),
             r.leaving.into(),
         ];
-        let numbers = numbers.map(|number| number.to_string()).join(" ");
-        self.arg(&*r.replica).arg(r.incarnation).arg(engine).arg(numbers)
+        self.arg(&*r.replica).arg(r.incarnation).arg(engine).arg(pack(&numbers))
     }
 
     /// Calls it: by its name, and by its text only where the server does not know it.
@@ -93,6 +93,7 @@ pub(super) fn reply_of(fields: &[i64]) -> Option<(LeaseReply, u64)> {
         outstanding: small(next())?,
         unfenced: small(next())?,
         members: small(next())?,
+        floors: small(next())?,
         hungry: small(next())?,
         learning: next()? == 1,
         disagree: next()? == 1,

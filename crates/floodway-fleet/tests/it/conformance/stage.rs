@@ -46,6 +46,7 @@ impl Replica {
             fenced: false,
             fencer: false,
             seen_members: 0,
+            seen_floors: 0,
             engine: String::new(),
             leaving: false,
         };

@@ -1,7 +1,7 @@
 //! What to do, as a table below the pictures: what one sees, what it means, where to look.
 
 use super::{
-    super::{batcher, exporter, fan_out, limiter, pool, target_of},
+    super::{batcher, exporter, fan_out, fleet, limiter, pool, target_of},
     Draft, Line,
 };
 
@@ -47,6 +47,13 @@ const ADVICE: &[Advice] = &[
         "the database refuses connections or cannot be reached: nothing in front of it helps",
         pool::UID,
         "Pool",
+    ),
+    (
+        "pools refuse with `ceiling`",
+        "the lease of this replica is smaller than its pool: others use the rest of the budget, or \
+         the engine cannot be reached",
+        fleet::UID,
+        "Fleet",
     ),
     (
         "straggler share above 60 %",

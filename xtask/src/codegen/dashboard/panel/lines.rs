@@ -78,10 +78,7 @@ impl Draft {
         let bounds = self.references().filter(|(_, query)| query.is_bound);
         let bounds = bounds.map(|(reference, _)| Override {
             matcher: Matcher::Target(reference),
-            properties: vec![
-                Property::FillOpacity(0),
-                Property::LineStyle(LineStyle { fill: "dash", dash: [8, 6] }),
-            ],
+            properties: self.bound_properties(),
         });
         let (states, colors): (&[_], &[_]) = match self.lines {
             Lines::States(states, colors) => (states, colors),
@@ -92,5 +89,17 @@ impl Draft {
             properties: vec![Property::Color(Color::Fixed { fixed_color: color })],
         });
         bounds.chain(states).collect()
+    }
+
+    fn bound_properties(&self) -> Vec<Property> {
+        let mut properties = vec![
+            Property::FillOpacity(0),
+            Property::LineStyle(LineStyle { fill: "dash", dash: [8, 6] }),
+        ];
+        // What others are seen against is no part of their sum.
+        if self.lines.are_stacked() {
+            properties.push(Property::Stacking(Stacking { mode: "none", group: "A" }));
+        }
+        properties
     }
 }

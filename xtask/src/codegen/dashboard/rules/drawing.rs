@@ -50,8 +50,8 @@ fn a_stat_without_thresholds_judges_nothing() {
 /// The lines of a panel by several labels would be hidden by those that are zero.
 #[test]
 fn a_panel_by_several_labels_has_a_long_legend_or_few_values() {
-    // Both labels have few values together: a limiter's two, or a batcher's.
-    let few = ["Nested operations", "Hedges", "Changes of the target"];
+    // Both labels have few values together: a limiter's two, a batcher's, or a budget's.
+    let few = ["Nested operations", "Hedges", "Changes of the target", "Grant changes"];
     check(|dashboard| {
         for panel in of_kind(dashboard, "timeseries") {
             let legend = &panel["options"]["legend"];
