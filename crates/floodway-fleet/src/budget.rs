@@ -7,7 +7,7 @@ use floodway_control::fleet::{Fallback, LeaseHolder, Outage, Terms};
 
 use crate::{
     BuildError, Fence, Fleet, Holder, Lease,
-    fleet::{check_name, in_range, millis},
+    fleet::{MAX_BUDGET_LEN, check_name, in_range, millis},
     shared::Shared,
 };
 
@@ -210,7 +210,7 @@ impl BudgetBuilder {
     ///
     /// [`BuildError`] names the first field that cannot be used and its value.
     pub fn build(self) -> Result<Budget, BuildError> {
-        check_name("budget", &self.name)?;
+        check_name("budget", &self.name, MAX_BUDGET_LEN)?;
         let budget = self.budget;
         in_range("budget", budget.into(), 1, MAX_BUDGET)?;
         let margin = self.margin.unwrap_or_else(|| budget.div_ceil(20).min(budget - 1));

@@ -6,9 +6,11 @@ use floodway_metrics::Registry;
 
 use crate::{BudgetBuilder, BuildError, LeaseClock, LeaseStore};
 
-/// Longest name of a budget or replica, in bytes: both are part of the names of connections, of which
+/// Longest name of a replica, in bytes: as of a Kubernetes pod in a stateful set.
+const MAX_REPLICA_LEN: usize = 63;
+/// Longest name of a budget, in bytes: all of it has to be in the names of connections, of which
 /// PostgreSQL keeps 63 bytes.
-pub(crate) const MAX_NAME_LEN: usize = 63;
+pub(crate) const MAX_BUDGET_LEN: usize = 32;
 
 /// This process as one replica of a fleet. Cloning gives the same replica.
 #[derive(Clone)]
@@ -106,7 +108,7 @@ impl FleetBuilder {
         // Both 53 bits wide, which is what every engine can count with.
         let random = || fastrand::u64(1..1 << 53);
         let name = self.replica.unwrap_or_else(|| format!("{:014x}", random()));
-        check_name("replica", &name)?;
+        check_name("replica", &name, MAX_REPLICA_LEN)?;
         in_range("weight", self.weight.into(), 1, 1_000)?;
         Ok(Fleet(Arc::new(Replica {
             store: self.store,
@@ -128,12 +130,12 @@ impl fmt::Debug for FleetBuilder {
     }
 }
 
-pub(crate) fn check_name(field: &'static str, value: &str) -> Result<(), BuildError> {
+pub(crate) fn check_name(field: &'static str, value: &str, most: usize) -> Result<(), BuildError> {
     let usable = |c: u8| c.is_ascii_alphanumeric() || b".-_".contains(&c);
-    if (1..=MAX_NAME_LEN).contains(&value.len()) && value.bytes().all(usable) {
+    if (1..=most).contains(&value.len()) && value.bytes().all(usable) {
         return Ok(());
     }
-    Err(BuildError::Name { field, value: value.to_owned(), most: MAX_NAME_LEN })
+    Err(BuildError::Name { field, value: value.to_owned(), most })
 }
 
 pub(crate) fn in_range(

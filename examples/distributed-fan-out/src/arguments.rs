@@ -38,7 +38,7 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) at: At,
 
-    /// Items of the job [default: 1000000; 40000 with --compare-workers]
+    /// Items of the job [default: 1000000; 80000 with --compare-workers]
     #[arg(long, value_parser = value_parser!(u64).range(1..=1_000_000_000))]
     pub(crate) items: Option<u64>,
 
@@ -157,7 +157,7 @@ impl RunArguments {
 
     /// The job, if it is not there yet.
     pub(crate) fn wanted(&self) -> Job {
-        let items = if self.compare_workers { 40_000 } else { 1_000_000 };
+        let items = if self.compare_workers { 80_000 } else { 1_000_000 };
         Job {
             run: unique::id(),
             items: self.items.unwrap_or(items),

@@ -53,7 +53,7 @@ fn names_have_to_fit_into_keys_and_connection_names() {
     let name = |name: &str| fleet().budget(name, 10).build().unwrap_err().to_string();
     assert_eq!(
         name("orders db"),
-        "budget: \"orders db\" is not usable, expected 1 to 63 letters, digits, dots, dashes or \
+        "budget: \"orders db\" is not usable, expected 1 to 32 letters, digits, dots, dashes or \
          underscores"
     );
     assert!(name("").starts_with("budget: \"\""));

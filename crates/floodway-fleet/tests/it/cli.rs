@@ -4,5 +4,6 @@ mod database;
 mod doctor;
 mod failures;
 mod operator;
+mod postgres;
 mod run;
 mod status;

@@ -5,15 +5,15 @@ use std::{
     time::Duration,
 };
 
-use floodway_fleet::{Fence, FenceError, Left, PostgresFence, name_connections};
+use floodway_fleet::{Fence, FenceError, Left, MemoryStore, PostgresFence, name_connections};
 use floodway_test_support::Postgres;
 use sqlx::{
     ConnectOptions as _, PgConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::ms;
+use crate::support::{Replica, ms};
 
 const NAME: &str = "fw/7/orders-db/orders-0";
 
@@ -35,8 +35,14 @@ async fn run(postgres: &Postgres, sql: &'static str) {
     sqlx::raw_sql(sql).execute(&mut admin).await.expect("runs");
 }
 
-/// Names and queries of all connections but the one that looks.
+/// Names and queries of all connections but the one that looks and that of a fence, which may be ending.
 async fn open(postgres: &Postgres) -> Vec<(String, String)> {
+    let mut all = activity(postgres).await;
+    all.retain(|(name, _)| name != "floodway-fence");
+    all
+}
+
+async fn activity(postgres: &Postgres) -> Vec<(String, String)> {
     let mut admin = connect(postgres, "postgres", "admin").await;
     let sql = "SELECT application_name, query FROM pg_stat_activity \
                WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY 1, 2";
@@ -44,7 +50,7 @@ async fn open(postgres: &Postgres) -> Vec<(String, String)> {
 }
 
 async fn count(postgres: &Postgres, name: &str) -> usize {
-    open(postgres).await.iter().filter(|(found, _)| found == name).count()
+    activity(postgres).await.iter().filter(|(found, _)| found == name).count()
 }
 
 async fn until(postgres: &Postgres, name: &str, connections: usize) {
@@ -95,7 +101,8 @@ async fn a_killed_client_and_idle_ones_are_gone_and_others_untouched() {
     let names: Vec<_> = open(&postgres).await.into_iter().map(|(name, _)| name).collect();
     let mut expected = others.map(str::to_owned);
     expected.sort();
-    assert_eq!(names, expected, "the others are open, and the fence has gone");
+    assert_eq!(names, expected, "the others are open");
+    until(&postgres, "floodway-fence", 0).await;
     assert_eq!(close(&fence, 0).await, Ok(0), "there is nothing left");
 }
 
@@ -142,6 +149,28 @@ async fn as_many_as_shall_be_kept_stay_open_those_at_work_first() {
         client.kill().expect("SIGKILL");
         client.wait().expect("a dead process");
     }
+}
+
+#[tokio::test]
+async fn it_comes_back_when_they_are_gone_and_not_before() {
+    let Some(postgres) = Postgres::start() else { return };
+    let mut slow = connect(&postgres, "postgres", NAME).await;
+    let pid: i32 =
+        sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut slow).await.expect("a number");
+    // A process that takes its time, as one that waits for a disk does.
+    let signal = |signal: &str| {
+        let sent = Command::new("kill").args([signal, &pid.to_string()]).status();
+        assert!(sent.expect("there is a kill").success());
+    };
+    signal("-STOP");
+    let fence = PostgresFence::from_url(&postgres.url()).expect("a URL");
+    let left = left(0);
+    let mut closing = fence.close(&left);
+    let early = timeout(Duration::from_secs(2), &mut closing).await;
+    assert!(early.is_err(), "{early:?}");
+    signal("-CONT");
+    assert_eq!(closing.await.expect("closed"), 1);
+    assert_eq!(count(&postgres, NAME).await, 0);
 }
 
 #[tokio::test]
@@ -226,4 +255,51 @@ async fn connections_have_the_name_of_the_lease_under_which_they_were_opened() {
     assert_eq!(close(&fence, 0).await, Ok(2));
     assert_eq!(count(&postgres, "fw/8/orders-db/orders-0").await, 1, "another lease is untouched");
     drop(held);
+}
+
+/// From a lease to the fence, with the real parts: the name, the death, the sweep and the grant.
+#[tokio::test]
+async fn others_get_what_a_dead_replica_had_when_its_connections_are_closed() {
+    let Some(postgres) = Postgres::start() else { return };
+    let store = MemoryStore::new();
+    let pool = PgPoolOptions::new().connect_lazy(&postgres.url()).expect("a URL");
+    let replica = |name: &str| {
+        Replica::new(store.clone(), name, |budget| {
+            let budget = budget.refresh(ms(100)).ttl(ms(600)).linger(ms(100)).floor(0);
+            let budget = budget.on_lease(name_connections(&pool));
+            budget.fence(PostgresFence::new(&pool))
+        })
+    };
+    let soon = Instant::now() + Duration::from_secs(20);
+    // A process of its own, as far as the others can tell: it ends without a word, in a query.
+    let (died, died_at) = std::sync::mpsc::channel();
+    let dying = std::thread::scope(|scope| {
+        let replica = &replica;
+        let postgres = &postgres;
+        let pool = &pool;
+        let process = scope.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async move {
+                let dying = replica("dying");
+                assert_eq!(dying.lease.granted(soon).await.expect("a grant"), 40);
+                let name = dying.lease.application_name().expect("a lease");
+                let _pooled = pool.acquire().await.expect("a connection");
+                assert_eq!(count(postgres, &name).await, 1, "the pool has the lease's name");
+                let mut client = client(postgres, &name);
+                until(postgres, &name, 2).await;
+                client.kill().expect("SIGKILL");
+                client.wait().expect("a dead process");
+                std::mem::forget(dying);
+                died.send(name).expect("somebody waits");
+            });
+        });
+        process.join().expect("no panic");
+        died_at.recv().expect("the name")
+    });
+    assert_eq!(count(&postgres, &dying).await, 1, "the query goes on");
+
+    let alive = replica("alive");
+    let granted = alive.lease.granted(soon).await.expect("a grant");
+    assert_eq!(count(&postgres, &dying).await, 0, "closed before anybody else has the permits");
+    assert_eq!(granted, 40);
 }

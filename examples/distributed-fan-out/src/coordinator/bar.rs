@@ -1,6 +1,8 @@
 //! How far it is, on a terminal.
 
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use std::fmt;
+
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::store::Status;
 
@@ -11,8 +13,12 @@ pub(crate) struct Bar(ProgressBar);
 impl Bar {
     /// `recorded` of `items` have an outcome from an earlier run, which says nothing about the rate.
     pub(crate) fn start(title: &str, recorded: u64, items: u64) -> Self {
-        let template = "{prefix}{bar:30} {percent:>3} %  {human_pos} of {human_len}, {per_sec}, {eta} left{msg}";
-        let style = ProgressStyle::with_template(template).expect("the template is valid");
+        let template = "{prefix}{bar:30} {percent:>3} %  {human_pos} of {human_len}, {rate}/s, {eta} left{msg}";
+        let style = ProgressStyle::with_template(template)
+            .expect("the template is valid")
+            .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+                let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));
+            });
         let bar = ProgressBar::new(items).with_style(style).with_prefix(title.to_owned());
         bar.set_position(recorded);
         bar.reset_eta();

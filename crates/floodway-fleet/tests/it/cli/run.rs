@@ -91,7 +91,7 @@ impl Asker {
 
     /// A new Redis knows nothing of leases given before, and learns for as long as one lasts. Asks until
     /// that is over and there is a grant; then once more, so that it is known to be in use.
-    pub(super) async fn granted(&mut self, store: &RedisStore) -> LeaseReply {
+    pub(super) async fn granted(&mut self, store: &impl LeaseStore) -> LeaseReply {
         for _ in 0..100 {
             let reply = self.ask(store).await;
             if !reply.learning && reply.grant > 0 {
@@ -106,12 +106,12 @@ impl Asker {
     }
 
     /// Its clock and that of the engine go on.
-    pub(super) fn later(&mut self, store: &RedisStore, millis: u64) {
+    pub(super) fn later(&mut self, store: &impl LeaseStore, millis: u64) {
         self.request.sent += millis;
         store.shift_clock(i64::try_from(self.request.sent).expect("not so long"));
     }
 
-    pub(super) async fn ask(&mut self, store: &RedisStore) -> LeaseReply {
+    pub(super) async fn ask(&mut self, store: &impl LeaseStore) -> LeaseReply {
         self.request.seq += 1;
         let reply = store.renew("orders-db", self.request.clone()).await.expect("an answer");
         self.request.epoch = reply.epoch;
