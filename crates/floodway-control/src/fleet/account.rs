@@ -94,13 +94,16 @@ impl Account {
             self.clock.now += 1;
             let now = self.clock.now;
             (self.learning_from, self.learning_until) = (now, now + 1);
-            self.reserve_until = now + request.floor_ttl;
+            self.reserve_until = now;
             (self.reserve_floors, self.returned_floors) = (0, 0);
         }
         if self.is_learning() {
             let lapsed = LeaseRequest::usable_for(self.ttl(request));
             let until = self.learning_from + lapsed + request.reuse + request.linger;
             self.learning_until = self.learning_until.max(until);
+            // Who has floors has them as long as anybody says, and closes them later.
+            let until = self.learning_from + request.floor_ttl + request.linger;
+            self.reserve_until = self.reserve_until.max(until);
         }
         self.clock.now
     }

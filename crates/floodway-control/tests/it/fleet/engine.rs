@@ -280,3 +280,31 @@ fn what_was_closed_is_what_was_left_then_and_nothing_since() {
     ledger.fenced(&now);
     assert_eq!(ledger.unfenced().count(), 0);
 }
+
+#[test]
+fn floors_are_reserved_until_they_are_closed() {
+    let (mut ledger, mut away, mut here) =
+        (Ledger::default(), process("away", 1), process("here", 2));
+    let short = |request: LeaseRequest| LeaseRequest {
+        floor_ttl: 10_000,
+        linger: 2_000,
+        engine: "a run".to_owned(),
+        ..request
+    };
+    for at in 0..8 {
+        let at = at * 1_000;
+        let request = LeaseRequest { floor: 2, want: 2, ..short(away.request(at, 0)) };
+        away.hear(&ledger.renew(BEGIN + at, &request));
+        let request = short(here.request(at, 20));
+        here.hear(&ledger.renew(BEGIN + at, &request));
+    }
+    let (mut ledger, mut granted) = (Ledger::default(), Vec::new());
+    for at in 8..22 {
+        let request = short(here.request(at * 1_000, 20));
+        let request = LeaseRequest { engine: "another run".to_owned(), ..request };
+        granted.push(here.hear(&ledger.renew(BEGIN + at * 1_000, &request)));
+    }
+    // The other one may use its floor for ten seconds, and has two more to close it.
+    assert_eq!(granted[6..12], [18; 6], "{granted:?}");
+    assert_eq!(granted[13], 20, "{granted:?}");
+}

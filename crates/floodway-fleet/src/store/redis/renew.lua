@@ -43,13 +43,14 @@ local function advance(wall, own)
     a.engine = engine
     a.now = a.now + 1
     a.learning_from, a.learning_until = a.now, a.now + 1
-    a.reserve_until = a.now + r.floor_ttl
+    a.reserve_until = a.now
     a.reserve_floors, a.returned_floors = 0, 0
   end
   if is_learning() then
     local lasts = ttl()
     local lapsed = lasts - floor(lasts / 4)
     a.learning_until = max(a.learning_until, a.learning_from + lapsed + r.reuse + r.linger)
+    a.reserve_until = max(a.reserve_until, a.learning_from + r.floor_ttl + r.linger)
   end
 end
 
