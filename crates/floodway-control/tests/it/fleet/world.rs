@@ -331,9 +331,12 @@ impl World {
                     return Ok(());
                 }
                 let sweep = reply.sweep;
-                let before = (run != self.engine) || replica.open > replica.cap(self.now);
+                let answered = replica.holder.last().map(|(_, sent)| sent);
                 let ended = replica.hear(self.now, reply);
-                replica.unknown &= before || replica.open > replica.cap(self.now);
+                let counts = answered != replica.holder.last().map(|(_, sent)| sent);
+                // What it has too much from before is unknown until it is closed.
+                let known = counts && run == self.engine;
+                replica.unknown &= !known || replica.open > replica.cap(self.now);
                 if ended {
                     self.slots[slot] = None;
                 }
