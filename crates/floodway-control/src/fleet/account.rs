@@ -83,9 +83,11 @@ impl Account {
     pub fn advance(&mut self, wall: u64, request: &LeaseRequest, own: Option<&Member>) -> u64 {
         let begins = self.engine != request.engine;
         // Whoever was away for a lease has not seen what this time has lost since. And an engine that
-        // begins with an old copy of what it knew listens from now on, not from the time of the copy.
+        // begins with an old copy of what it knew listens from now on, not from the time of the copy,
+        // which is what everybody's distance from this time was measured in until they ask again.
         let proof = own
-            .filter(|own| own.incarnation == request.incarnation && !own.lapsed && !begins)
+            .filter(|own| own.incarnation == request.incarnation && !begins)
+            .filter(|own| !self.is_anew(own))
             .map(|own| own.proves(request.sent));
         self.clock.advance(wall, proof);
         if begins {
@@ -106,6 +108,11 @@ impl Account {
             self.reserve_until = self.reserve_until.max(until);
         }
         self.clock.now
+    }
+
+    /// Whether `member` has no distance from the fleet's time that still counts.
+    fn is_anew(&self, member: &Member) -> bool {
+        member.seq == 0 || member.lapsed || member.seen < self.learning_from
     }
 
     /// Under which lease there may be something that the replica has left behind.
@@ -187,7 +194,8 @@ impl Account {
             self.reserve_floors = self.reserve_floors.max(u64::from(request.seen_floors));
             self.returned_floors += u64::from(request.floor_applied);
         }
-        member.take(request, now);
+        let anew = self.is_anew(&member);
+        member.take(request, now, anew);
         if request.leaving {
             return self.leave(request, &member);
         }

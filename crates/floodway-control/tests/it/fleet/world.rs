@@ -417,7 +417,7 @@ impl World {
         if in_use > self.allowed + self.unheard {
             return Err(format!("{in_use} in use, {} may be\n{}", self.allowed, self.describe()));
         }
-        let kept = self.slots.iter().flatten().any(|one| one.unknown && one.floor(self.now) > 0);
+        let kept = self.slots.iter().flatten().any(|one| one.unknown);
         if books::settled(account, &format!("run {}", self.engine))
             && in_use <= self.usable
             && !kept

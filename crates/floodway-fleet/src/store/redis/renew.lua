@@ -34,10 +34,15 @@ local function advance_clock(wall, proven)
   if proven then a.now = max(a.now, min(a.now + moved, proven + SLACK)) end
 end
 
+-- Account::is_anew
+local function is_anew(m)
+  return m.seq == 0 or m.lapsed == 1 or m.seen < a.learning_from
+end
+
 -- Account::advance
 local function advance(wall, own)
   local begins = a.engine ~= engine
-  local known = own and own.incarnation == incarnation and own.lapsed == 0 and not begins
+  local known = own and own.incarnation == incarnation and not begins and not is_anew(own)
   advance_clock(wall, known and max(r.sent + own.ahead, 0))
   if begins then
     a.engine = engine
@@ -173,8 +178,7 @@ local function lease(m)
   end
   -- Member::take
   local ahead = a.now - r.sent
-  local anew = m.seq == 0 or m.lapsed == 1
-  m.ahead = anew and ahead or min(m.ahead, ahead)
+  m.ahead = is_anew(m) and ahead or min(m.ahead, ahead)
   m.seq, m.sent, m.seen, m.held = r.seq, r.sent, a.now, r.held
   m.want = r.leaving == 1 and 0 or r.want
   m.floor, m.weight, m.budget, m.margin = r.floor, r.weight, r.budget, r.margin
