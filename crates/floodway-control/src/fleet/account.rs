@@ -87,7 +87,7 @@ impl Account {
         // which is what everybody's distance from this time was measured in until they ask again.
         let proof = own
             .filter(|own| own.incarnation == request.incarnation && !begins)
-            .filter(|own| !self.is_anew(own))
+            .filter(|own| !self.is_anew(own, request))
             .map(|own| own.proves(request.sent));
         self.clock.advance(wall, proof);
         if begins {
@@ -110,9 +110,14 @@ impl Account {
         self.clock.now
     }
 
-    /// Whether `member` has no distance from the fleet's time that still counts.
-    fn is_anew(&self, member: &Member) -> bool {
-        member.seq == 0 || member.lapsed || member.seen < self.learning_from
+    /// Whether `member` has no distance from the fleet's time that still counts: by its own clock, it
+    /// has been away for as long as it could use a burst, while others took this time on; or the engine
+    /// has begun anew.
+    fn is_anew(&self, member: &Member, request: &LeaseRequest) -> bool {
+        let away = request.sent.saturating_sub(member.sent);
+        let others = self.clock.now.saturating_sub(member.seen) >= request.refresh;
+        let was_away = others && away >= LeaseRequest::usable_for(self.ttl(request));
+        member.seq == 0 || member.lapsed || member.seen < self.learning_from || was_away
     }
 
     /// Under which lease there may be something that the replica has left behind.
@@ -194,7 +199,7 @@ impl Account {
             self.reserve_floors = self.reserve_floors.max(u64::from(request.seen_floors));
             self.returned_floors += u64::from(request.floor_applied);
         }
-        let anew = self.is_anew(&member);
+        let anew = self.is_anew(&member, request);
         member.take(request, now, anew);
         if request.leaving {
             return self.leave(request, &member);

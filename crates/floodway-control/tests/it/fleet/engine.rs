@@ -99,6 +99,7 @@ fn an_engine_with_an_old_copy_learns_from_its_start_on() {
     // A newcomer is the first to ask, long after the copy was made.
     assert!(ask(&mut process("newcomer", 2), 60_000));
     assert!(ask(&mut known, 60_200));
+    assert!(ask(&mut known, 62_000));
     assert!(ask(&mut known, 63_900));
     assert!(!ask(&mut known, 64_300));
 }
@@ -331,4 +332,24 @@ fn the_time_of_an_old_copy_proves_nothing() {
     // The wall clock steps just before the other one asks for the first time.
     let after = ask(&mut away, 32_500, 300_000);
     assert!(after <= before + 500, "{before} {after}");
+}
+
+#[test]
+fn who_was_away_for_less_than_its_lease_does_not_prove_it_either() {
+    let (mut ledger, mut away, mut here) =
+        (Ledger::default(), process("away", 1), process("here", 2));
+    let mut ask = |one: &mut Process, at, step| {
+        let request = LeaseRequest { reuse: 10_000, ..one.request(at, 1) };
+        one.hear(&ledger.renew(BEGIN + at + step, &request));
+        ledger.account().clock.now
+    };
+    ask(&mut away, 0, 0);
+    let mut before = 0;
+    for second in 0..8 {
+        before = ask(&mut here, second * 1_000, 0);
+        // Newcomers cost time.
+        ask(&mut process("newcomer", 100 + second), second * 1_000 + 400, 0);
+    }
+    let after = ask(&mut away, 7_900, 300_000);
+    assert!(after <= before + 750, "{before} {after}");
 }

@@ -36,7 +36,10 @@ end
 
 -- Account::is_anew
 local function is_anew(m)
-  return m.seq == 0 or m.lapsed == 1 or m.seen < a.learning_from
+  local lasts = ttl()
+  local was_away = max(r.sent - m.sent, 0) >= lasts - floor(lasts / 4)
+    and max(a.now - m.seen, 0) >= r.refresh
+  return m.seq == 0 or m.lapsed == 1 or m.seen < a.learning_from or was_away
 end
 
 -- Account::advance
