@@ -40,8 +40,8 @@ pub trait LeaseStore: Send + Sync + 'static {
     /// What replicas that are gone have left behind, as far as it counts until it is closed.
     fn unfenced<'a>(&'a self, budget: &'a str) -> StoreFuture<'a, Vec<Remnant>>;
 
-    /// What these leases, by replica and epoch, had left behind is closed. Unknown ones are ignored.
-    fn fenced<'a>(&'a self, budget: &'a str, leases: Vec<(String, u64)>) -> StoreFuture<'a, ()>;
+    /// What was left behind, as `unfenced` has told it, is closed. What is no longer the same is ignored.
+    fn fenced<'a>(&'a self, budget: &'a str, closed: Vec<Remnant>) -> StoreFuture<'a, ()>;
 
     /// What is known of a budget; `None` if nothing.
     fn status<'a>(&'a self, budget: &'a str) -> StoreFuture<'a, Option<Status>>;
@@ -75,8 +75,8 @@ impl<S: LeaseStore + ?Sized> LeaseStore for Arc<S> {
         (**self).unfenced(budget)
     }
 
-    fn fenced<'a>(&'a self, budget: &'a str, leases: Vec<(String, u64)>) -> StoreFuture<'a, ()> {
-        (**self).fenced(budget, leases)
+    fn fenced<'a>(&'a self, budget: &'a str, closed: Vec<Remnant>) -> StoreFuture<'a, ()> {
+        (**self).fenced(budget, closed)
     }
 
     fn status<'a>(&'a self, budget: &'a str) -> StoreFuture<'a, Option<Status>> {

@@ -29,7 +29,7 @@ async fn sweep(
     for remnant in store.unfenced(&shared.name).await? {
         let closed = fence.close(&Left::of(&shared.name, &remnant)).await?;
         shared.cells.fenced.add(0, closed.into());
-        store.fenced(&shared.name, vec![(remnant.replica, remnant.epoch)]).await?;
+        store.fenced(&shared.name, vec![remnant]).await?;
     }
     Ok(())
 }

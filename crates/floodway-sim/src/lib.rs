@@ -9,6 +9,7 @@ mod arrivals;
 pub mod batch;
 pub mod chunk;
 mod downstream;
+pub mod fleet;
 mod random;
 mod refusals;
 mod replica;

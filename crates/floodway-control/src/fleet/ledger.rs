@@ -182,15 +182,14 @@ impl Ledger {
         self.remnants.values().filter(|remnant| remnant.due.is_none())
     }
 
-    /// Somebody has closed what these leases had left behind. Those that are not known are ignored: their
-    /// replica has come back meanwhile.
-    pub fn fenced(&mut self, leases: &[(String, u64)]) {
-        for (replica, epoch) in leases {
-            let known = self.remnants.get(&(replica.clone(), *epoch));
-            if known.is_some_and(|remnant| remnant.due.is_none())
-                && let Some(remnant) = self.take_remnant(replica, *epoch)
-            {
-                self.account.release(&remnant);
+    /// Somebody has closed what was left behind. What is no longer as it was then is ignored: its
+    /// replica has come back meanwhile, and may have left more behind since, or its floor has ended.
+    pub fn fenced(&mut self, closed: &[Remnant]) {
+        for remnant in closed {
+            let known = self.remnants.get(&(remnant.replica.clone(), remnant.epoch));
+            if known == Some(remnant) && remnant.due.is_none() {
+                self.take_remnant(&remnant.replica, remnant.epoch);
+                self.account.release(remnant);
             }
         }
     }

@@ -67,9 +67,9 @@ impl LeaseStore for MemoryStore {
         Box::pin(ready(Ok(remnants.unwrap_or_default())))
     }
 
-    fn fenced<'a>(&'a self, budget: &'a str, leases: Vec<(String, u64)>) -> StoreFuture<'a, ()> {
+    fn fenced<'a>(&'a self, budget: &'a str, closed: Vec<Remnant>) -> StoreFuture<'a, ()> {
         if let Some(ledger) = self.ledgers().get_mut(budget) {
-            ledger.fenced(&leases);
+            ledger.fenced(&closed);
         }
         Box::pin(ready(Ok(())))
     }

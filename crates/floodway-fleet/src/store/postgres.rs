@@ -203,10 +203,11 @@ impl LeaseStore for PostgresStore {
         })
     }
 
-    fn fenced<'a>(&'a self, budget: &'a str, leases: Vec<(String, u64)>) -> StoreFuture<'a, ()> {
+    fn fenced<'a>(&'a self, budget: &'a str, closed: Vec<Remnant>) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            let rows = Rows::Leases(leases.clone());
-            let done = self.step(budget, false, rows, move |ledger, _| ledger.fenced(&leases));
+            let leases = closed.iter().map(|left| (left.replica.clone(), left.epoch));
+            let rows = Rows::Leases(leases.collect());
+            let done = self.step(budget, false, rows, move |ledger, _| ledger.fenced(&closed));
             done.await.map(Option::unwrap_or_default)
         })
     }

@@ -263,9 +263,12 @@ impl LeaseStore for RedisStore {
         Box::pin(self.find_unfenced(budget))
     }
 
-    fn fenced<'a>(&'a self, budget: &'a str, leases: Vec<(String, u64)>) -> StoreFuture<'a, ()> {
+    fn fenced<'a>(&'a self, budget: &'a str, closed: Vec<Remnant>) -> StoreFuture<'a, ()> {
         let run = Run::of(&script::FENCED, budget);
-        let run = leases.iter().fold(run, |run, (replica, epoch)| run.arg(replica).arg(*epoch));
+        let run = closed.iter().fold(run, |run, left| {
+            let run = run.arg(&left.replica).arg(left.epoch).arg(left.seq);
+            run.arg(left.permits).arg(left.keep)
+        });
         Box::pin(self.run(budget, run))
     }
 

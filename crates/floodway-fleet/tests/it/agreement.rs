@@ -161,7 +161,7 @@ impl<S: Telling> Pair<S> {
                 prop_assert_eq!(&self.store.unfenced(&self.budget).await.unwrap(), &unfenced);
                 let every = if *all { 1 } else { 2 };
                 let closed = unfenced.into_iter().step_by(every);
-                let closed: Vec<_> = closed.map(|left| (left.replica, left.epoch)).collect();
+                let closed: Vec<_> = closed.collect();
                 self.ledger.fenced(&closed);
                 self.store.fenced(&self.budget, closed).await.unwrap();
             }

@@ -164,8 +164,8 @@ impl LeaseStore for Cut {
         self.store.unfenced(budget)
     }
 
-    fn fenced<'a>(&'a self, budget: &'a str, leases: Vec<(String, u64)>) -> StoreFuture<'a, ()> {
-        self.store.fenced(budget, leases)
+    fn fenced<'a>(&'a self, budget: &'a str, closed: Vec<Remnant>) -> StoreFuture<'a, ()> {
+        self.store.fenced(budget, closed)
     }
 
     fn status<'a>(&'a self, budget: &'a str) -> StoreFuture<'a, Option<Status>> {

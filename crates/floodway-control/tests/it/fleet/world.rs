@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use floodway_control::fleet::{
-    Fallback, HolderState, LeaseReply, LeaseRequest, Ledger, Outage, Terms,
+    Fallback, HolderState, LeaseReply, LeaseRequest, Ledger, Outage, Remnant, Terms,
 };
 
 use super::{
@@ -16,6 +16,8 @@ use super::{
 /// How long connections of a process that is gone stay open, in milliseconds: until the database notices,
 /// or somebody closes them.
 const ORPHANED: u64 = 20_000;
+/// How long it takes at most to learn what has to be closed, and then to say that it is.
+const CLOSING: u64 = 5_000;
 /// The wall clock steps so far apart: a step gains the fleet's time a little, once for every replica that
 /// has begun since the one before.
 const STEPS_APART: u64 = 10_000;
@@ -49,8 +51,8 @@ enum Message {
     Request(usize, LeaseRequest),
     Reply(usize, u64, u64, LeaseReply),
     /// Somebody closes what these leases have left behind, and says so.
-    Close(Vec<(String, u64, u32)>),
-    Closed(Vec<(String, u64)>),
+    Close(Vec<Remnant>),
+    Closed(Vec<Remnant>),
 }
 
 /// Connections of a process that is gone.
@@ -161,6 +163,15 @@ impl World {
         // Nobody closes what no engine remembers: where an engine loses what it knew while a process is
         // paused or gone, it is the database that has to notice.
         self.orphans.clear();
+        // What processes that are gone had sent ends with its connection: an engine that knows nothing
+        // could not tell that the name has another process now.
+        let alive: Vec<_> = self.slots.iter().flatten().collect();
+        let lives =
+            |incarnation| alive.iter().any(|one| one.holder.terms().incarnation == incarnation);
+        self.flying.retain(|_, message| match message {
+            Message::Request(_, request) => lives(request.incarnation),
+            _ => true,
+        });
         self.slots.iter_mut().flatten().for_each(|one| one.unknown = true);
         // What replicas keep without a burst is known to an engine if anybody who comes back has heard
         // of all of it.
@@ -317,12 +328,8 @@ impl World {
                     self.slots[slot] = None;
                 }
                 if sweep {
-                    let left: Vec<_> = self
-                        .ledger
-                        .unfenced()
-                        .map(|one| (one.replica.clone(), one.epoch, one.keep))
-                        .collect();
-                    let at = self.now + draw([self.common.seed, self.now, 9, 0]) % 500;
+                    let left: Vec<_> = self.ledger.unfenced().cloned().collect();
+                    let at = self.now + draw([self.common.seed, self.now, 9, 0]) % CLOSING;
                     self.post(at, Message::Close(left));
                 }
                 if let Some(replica) = &mut self.slots[slot] {
@@ -330,20 +337,21 @@ impl World {
                 }
             }
             Message::Close(left) => {
-                for (name, epoch, keep) in &left {
+                for remnant in &left {
+                    let Remnant { replica, epoch, keep, .. } = remnant;
                     for one in self.slots.iter_mut().flatten() {
-                        if one.holder.terms().replica == *name && one.holder.epoch() == *epoch {
+                        let holder = &one.holder;
+                        if holder.terms().replica == *replica && holder.epoch() == *epoch {
                             one.open = one.open.min(*keep);
                         }
                     }
                     for one in &mut self.orphans {
-                        if one.replica == *name && one.epoch == *epoch {
+                        if one.replica == *replica && one.epoch == *epoch {
                             one.open = one.open.min(*keep);
                         }
                     }
                 }
-                let at = self.now + draw([self.common.seed, self.now, 10, 0]) % 500;
-                let left = left.into_iter().map(|(name, epoch, _)| (name, epoch)).collect();
+                let at = self.now + draw([self.common.seed, self.now, 10, 0]) % CLOSING;
                 self.post(at, Message::Closed(left));
             }
             Message::Closed(left) => self.ledger.fenced(&left),

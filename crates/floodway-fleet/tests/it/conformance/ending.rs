@@ -1,5 +1,7 @@
 //! How leases end.
 
+use floodway_control::fleet::Remnant;
+
 use super::{Replica, Stage};
 
 pub(super) async fn who_leaves_gives_back_what_is_closed(mut stage: Stage) {
@@ -98,11 +100,18 @@ pub(super) async fn what_somebody_can_close_counts_until_it_is_closed(mut stage:
     assert_eq!(found, [("a", epoch)]);
     assert_eq!((unfenced[0].permits, unfenced[0].keep, unfenced[0].due), (granted, 0, None));
 
-    let leases = vec![("nobody".to_owned(), 1), ("a".to_owned(), epoch + 1)];
-    stage.store.fenced(&stage.budget, leases).await.expect("nothing");
+    let left = &unfenced[0];
+    let others = vec![
+        Remnant { replica: "nobody".to_owned(), ..left.clone() },
+        Remnant { epoch: epoch + 1, ..left.clone() },
+        // As it was before it came back, or before its floor ended.
+        Remnant { seq: left.seq - 1, ..left.clone() },
+        Remnant { keep: 1, ..left.clone() },
+        Remnant { permits: left.permits - 1, ..left.clone() },
+    ];
+    stage.store.fenced(&stage.budget, others).await.expect("nothing");
     assert_eq!(stage.left().await, [granted]);
-    let leases = vec![("a".to_owned(), epoch)];
-    stage.store.fenced(&stage.budget, leases).await.expect("closed");
+    stage.store.fenced(&stage.budget, unfenced).await.expect("closed");
     assert!(stage.left().await.is_empty());
     let reply = stage.renew(&mut b).await;
     assert_eq!((reply.grant, reply.unfenced, reply.sweep), (40, 0, false));
