@@ -30,12 +30,12 @@ local a, wants, declared = nil, {}, {}
 -- What follows reads and writes records: arrays in MessagePack, whose order `record.rs` knows as well.
 -- `stale`: the level is to be computed again; `available`: what it was computed for; `kinds`: how many
 -- entries DECLARED has; `moved`: they have changed since the budget in force was set; `left`: how many
--- entries REMNANTS has.
+-- entries REMNANTS has; `first`: nothing in DUE ends earlier.
 local function read_state(text)
   local now, wall, epoch, usable, budget, margin, set, set_budget, set_margin, total, remnants,
     lapsed_floors, lapsed, members, hungry, learning_from, learning_until, reserve_until,
     reserve_floors, returned_floors, per_weight, plenty, floors_fit, levelled, swept, kinds, moved,
-    stale, available, floors, left = cmsgpack.unpack(text)
+    stale, available, floors, left, first = cmsgpack.unpack(text)
   return {
     now = now, wall = wall, epoch = epoch, usable = usable, budget = budget, margin = margin,
     set = set, set_budget = set_budget, set_margin = set_margin, total = total,
@@ -44,7 +44,7 @@ local function read_state(text)
     reserve_until = reserve_until, reserve_floors = reserve_floors,
     returned_floors = returned_floors, per_weight = per_weight, plenty = plenty, floors_fit = floors_fit, levelled = levelled,
     swept = swept, kinds = kinds, moved = moved, stale = stale, available = available,
-    floors = floors, left = left,
+    floors = floors, left = left, first = first,
   }
 end
 
@@ -54,7 +54,7 @@ local function write_state()
     a.total, a.remnants, a.lapsed_floors, a.lapsed, a.members, a.hungry, a.learning_from,
     a.learning_until, a.reserve_until, a.reserve_floors, a.returned_floors, a.per_weight,
     a.plenty, a.floors_fit, a.levelled, a.swept, a.kinds, a.moved, a.stale, a.available, a.floors,
-    a.left
+    a.left, a.first
   )
 end
 
@@ -63,7 +63,7 @@ local function load(create)
   local version, engine, state = unpack(call('HMGET', ACCOUNT, 'version', 'engine', 'state'))
   if version == VERSION then
     a = read_state(state)
-    a.engine = engine
+    a.engine, a.kept_by = engine, engine
     return
   end
   if version or call('EXISTS', ACCOUNT) == 1 then
@@ -79,7 +79,7 @@ local function load(create)
   call('DEL', MEMBERS, DUE, WANTS, DECLARED, REMNANTS)
   -- A new account: nothing but zeros.
   local zeros = {}
-  for i = 1, 31 do zeros[i] = 0 end
+  for i = 1, 32 do zeros[i] = 0 end
   a = read_state(cmsgpack.pack(unpack(zeros)))
   a.engine, a.stale = '', 1
 end
@@ -110,12 +110,22 @@ end
 local function save()
   settle_wants()
   settle_declared()
-  call('HSET', ACCOUNT, 'version', VERSION, 'engine', a.engine, 'state', write_state())
+  if a.engine == a.kept_by then
+    call('HSET', ACCOUNT, 'state', write_state())
+  else
+    call('HSET', ACCOUNT, 'version', VERSION, 'engine', a.engine, 'state', write_state())
+  end
 end
 
 -- Where a replica stands in DUE, or what its lease `epoch` has left behind. Sorts as both do together.
 local function place(replica, epoch)
   return replica .. '\0' .. (epoch and format('%016x', epoch) or '')
+end
+
+-- What stands at `at` ends at `due`.
+local function ends(due, at)
+  a.first = min(a.first, due)
+  call('ZADD', DUE, format('%d', due), at)
 end
 
 local function read_member(text)
@@ -142,7 +152,7 @@ local function put_member(replica, before, m)
       m.want, m.floor, m.weight, m.budget, m.margin, m.linger, m.fenced, m.lapsed, m.hungry,
       m.extra, m.since, m.due, m.floor_due, m.refresh
     ))
-    call('ZADD', DUE, format('%d', m.due), place(replica))
+    ends(m.due, place(replica))
   elseif before then
     call('HDEL', MEMBERS, replica)
     call('ZREM', DUE, place(replica))
@@ -162,7 +172,7 @@ local function put_remnant(at, before, after)
     local record =
       cmsgpack.pack(after.seq, after.permits, after.keep, after.due, after.fenced)
     a.left = a.left + call('HSET', REMNANTS, at, record)
-    if after.due >= 0 then call('ZADD', DUE, format('%d', after.due), at) end
+    if after.due >= 0 then ends(after.due, at) end
   elseif before then
     a.left = a.left - call('HDEL', REMNANTS, at)
   end

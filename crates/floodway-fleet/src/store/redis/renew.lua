@@ -70,7 +70,9 @@ local function lapse(first)
 
   for _ = 1, LAPSES_PER_STEP do
     local at = first[1]
-    if not at or tonumber(first[2]) > a.now then return end
+    if not at then return end
+    a.first = tonumber(first[2])
+    if a.first > a.now then return end
     if string.sub(at, -1) == '\0' then
       local name = string.sub(at, 1, -2)
       local m = member(name)
@@ -206,8 +208,8 @@ local time = call('TIME')
 local wall = max(tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000) + tonumber(ARGV[1]), 0)
 local own = member(replica)
 advance(wall, own)
-local first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
-if first[1] and tonumber(first[2]) <= a.now then
+if a.now >= a.first then
+  local first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
   lapse(first)
   own = member(replica)
 end
