@@ -1,4 +1,4 @@
-//! `cargo xtask sim`: limit algorithms, chunks of fan-outs and batches, simulated in release mode.
+//! `cargo xtask sim`: limit algorithms, chunks of fan-outs, batches and fleets, simulated in release mode.
 
 use std::{
     path::PathBuf,
@@ -20,8 +20,10 @@ pub(crate) struct Args {
     /// Compares with the committed report and leaves it as it is.
     #[arg(long)]
     check: bool,
-    /// One of the reports: `limits`, `chunks` or `batching`.
-    #[arg(long, value_name = "REPORT")]
+    /// One of the reports: `limits`, `chunks`, `batching` or `fleet`.
+    report: Option<String>,
+    /// The same.
+    #[arg(long, value_name = "REPORT", conflicts_with = "report")]
     only: Option<String>,
     /// Of batches, the settings whose identifier contains this; writes no report.
     #[arg(long, value_name = "PART")]
@@ -40,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if args.check {
         command.arg("--check");
     }
-    if let Some(report) = &args.only {
+    if let Some(report) = args.report.as_ref().or(args.only.as_ref()) {
         command.arg("--only").arg(report);
     }
     if let Some(setting) = &args.setting {

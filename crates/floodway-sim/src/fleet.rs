@@ -10,7 +10,7 @@ mod ran;
 mod replica;
 mod world;
 
-pub use plan::{Happening, Plan};
+pub use plan::{CROWDED, Happening, Plan};
 pub use ran::{Moment, Ran, jain};
 pub use world::run;
 

@@ -2,7 +2,7 @@
 //!
 //! The program beside this library plays every [`Scenario`] in virtual time and writes the report.
 //! The library is for whoever plays them with a real limiter. Fan-outs are in [`chunk`],
-//! and batches in [`batch`].
+//! batches in [`batch`], and fleets in [`fleet`].
 
 mod algorithms;
 mod arrivals;

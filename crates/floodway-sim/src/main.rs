@@ -1,10 +1,11 @@
-//! Limit algorithms, chunks of fan-outs and batches, simulated: `cargo xtask sim`.
+//! Limit algorithms, chunks of fan-outs, batches and fleets, simulated: `cargo xtask sim`.
 #![expect(clippy::print_stdout, reason = "figures are what this program is for")]
 
 mod batches;
 mod check;
 mod chunks;
 mod figures;
+mod fleets;
 mod goals;
 mod oracle;
 mod report;
@@ -22,7 +23,7 @@ use crate::{
     check::{Tolerance, regressions},
     chunks::Variant,
     goals::{Demand, figures},
-    report::{BatchReport, ChunkReport, Figures, Report, folder},
+    report::{BatchReport, ChunkReport, Figures, FleetReport, Report, folder},
     study::{Setting, Study},
 };
 
@@ -36,10 +37,11 @@ const STORM_SEEDS: u64 = 3;
 const CHUNK_SEEDS: u64 = 20;
 const BATCH_SEEDS: u64 = 5;
 const BATCH_SIZED_SEEDS: u64 = 20;
+const FLEET_SEEDS: u64 = 3;
 const FIRST_UNTUNED: u64 = 1_000_001;
 
 /// Plays every scenario with every algorithm, every fan-out and every batcher with every
-/// rule, and writes docs/reports/limits.md, chunks.md and batching.md.
+/// rule, and fleets of all sizes, and writes docs/reports/limits.md, chunks.md, batching.md and fleet.md.
 #[derive(Parser)]
 struct Arguments {
     /// Also write the figures to this file, as JSON.
@@ -52,7 +54,9 @@ struct Arguments {
     #[arg(long)]
     check: bool,
     /// One of the reports.
-    #[arg(long)]
+    report: Option<Part>,
+    /// The same.
+    #[arg(long, value_name = "REPORT", conflicts_with = "report")]
     only: Option<Part>,
     /// Of batches, the settings whose identifier contains this: prints what each rule does, and writes
     /// no report.
@@ -66,18 +70,30 @@ enum Part {
     Limits,
     Chunks,
     Batching,
+    Fleet,
 }
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    let parts = [Part::Limits, Part::Chunks, Part::Batching].into_iter();
+    let parts = [Part::Limits, Part::Chunks, Part::Batching, Part::Fleet].into_iter();
+    let only = arguments.report.or(arguments.only);
     let mut results = Vec::new();
     let mut worse = Vec::new();
-    for part in parts.filter(|part| arguments.only.is_none_or(|only| only == *part)) {
+    for part in parts.filter(|part| only.is_none_or(|only| only == *part)) {
         // Before the run, which overwrites it.
         let committed = Figures::read(&folder().join(part.file(arguments.quick)));
         let figures = part.run(&arguments, committed.as_ref().ok())?;
         print(&figures);
+        if part == Part::Fleet {
+            // A budget that is exceeded is wrong, whatever was before.
+            let missed = figures.results.iter().filter(|figure| figure.is_met() == Some(false));
+            let missed = missed.filter(|one| arguments.quick || one.unit == "events");
+            worse.extend(
+                missed.map(|figure| {
+                    format!("{}: {}, goal {:?}", figure.id, figure.value, figure.goal)
+                }),
+            );
+        }
         worse.extend(compare(&figures, committed, &arguments)?);
         results.extend(figures.results);
     }
@@ -98,6 +114,7 @@ impl Part {
             Self::Limits => "limits.json",
             Self::Chunks => "chunks.json",
             Self::Batching => "batching.json",
+            Self::Fleet => "fleet.json",
         }
     }
 
@@ -111,6 +128,10 @@ impl Part {
             Self::Chunks => full_chunks(!arguments.check),
             Self::Batching if arguments.quick => Ok(quick_batches(arguments, committed)),
             Self::Batching => full_batches(arguments),
+            Self::Fleet if arguments.quick => {
+                Ok(fleets::figures(&fleets::run_all(&fleets::QUICK_SIZES, FLEET_SEEDS)))
+            }
+            Self::Fleet => full_fleets(!arguments.check),
         }
     }
 }
@@ -154,6 +175,15 @@ fn full_chunks(write: bool) -> Result<Figures> {
     let figures = chunks::figures(&studies);
     if write {
         ChunkReport { studies: &studies, figures: &figures, seeds: CHUNK_SEEDS }.write()?;
+    }
+    Ok(figures)
+}
+
+fn full_fleets(write: bool) -> Result<Figures> {
+    let rows = fleets::run_all(&fleets::SIZES, FLEET_SEEDS);
+    let figures = fleets::figures(&rows);
+    if write {
+        FleetReport { rows: &rows, figures: &figures, seeds: FLEET_SEEDS }.write()?;
     }
     Ok(figures)
 }

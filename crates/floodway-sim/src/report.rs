@@ -1,12 +1,15 @@
-//! `docs/reports/limits.md`, `chunks.md` and `batching.md`: what the simulations say, for people.
+//! `docs/reports/limits.md`, `chunks.md`, `batching.md` and `fleet.md`: what the simulations say, for people.
 
 mod batches;
 mod charts;
 mod chunks;
+mod fleet;
+mod fleet_charts;
 mod tables;
 
 pub(crate) use batches::BatchReport;
 pub(crate) use chunks::ChunkReport;
+pub(crate) use fleet::FleetReport;
 
 use std::{
     fs,

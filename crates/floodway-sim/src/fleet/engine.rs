@@ -38,6 +38,11 @@ impl Engine {
         (self.free_at, self.ledger.renew(wall, &request))
     }
 
+    /// What replicas keep whose bursts have lapsed.
+    pub(super) fn reserved(&self) -> u64 {
+        if self.away { 0 } else { self.ledger.account().lapsed_floors }
+    }
+
     pub(super) fn unfenced(&self) -> Vec<Remnant> {
         self.ledger.unfenced().cloned().collect()
     }

@@ -2,6 +2,9 @@
 
 use super::HAPPENS;
 
+/// How long replicas are watched while they take turns, in milliseconds: many turns.
+pub const CROWDED: u64 = 240_000;
+
 /// What happens, twenty seconds after the beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
@@ -71,7 +74,7 @@ impl Happening {
 
     /// How long to look, in milliseconds.
     pub(super) const fn end(self) -> u64 {
-        self.over() + if matches!(self, Self::Crowded) { 60_000 } else { 20_000 }
+        self.over() + if matches!(self, Self::Crowded) { CROWDED } else { 20_000 }
     }
 }
 

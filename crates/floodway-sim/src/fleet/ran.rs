@@ -15,6 +15,10 @@ pub struct Moment {
     pub fairness: f64,
     /// Requests that the engine has answered in it.
     pub renewals: u64,
+    /// What those that could use it can have: what may be leased less the floors of all others.
+    pub reachable: u64,
+    /// What is reserved for the floors of replicas whose bursts have lapsed.
+    pub reserved: u64,
 }
 
 /// What came of a run.
@@ -35,15 +39,15 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// How long after `from`, in milliseconds, until `share` of what may be leased was in use usefully,
-    /// and for half a second from then on. Infinite if never.
+    /// How long after `from`, in milliseconds, until `share` of what those that could use it can have was
+    /// in use usefully, and for half a second from then on. Infinite if never.
     #[must_use]
     pub fn until(&self, from: u64, share: f64) -> f64 {
         let from = from as f64 / 1e3;
-        let enough = share * f64::from(self.plan.usable());
+        let enough = |one: &Moment| share * one.reachable as f64;
         let after: Vec<_> = self.moments.iter().filter(|one| one.at > from).collect();
         let settled =
-            after.windows(5).find(|five| five.iter().all(|one| one.useful as f64 >= enough));
+            after.windows(5).find(|five| five.iter().all(|one| one.useful as f64 >= enough(one)));
         settled.map_or(f64::INFINITY, |five| five[0].at - from)
     }
 
@@ -60,6 +64,13 @@ impl Ran {
         let (sum, count) =
             self.between(from, to).fold((0, 0), |(sum, count), one| (sum + one.in_use, count + 1));
         sum as f64 / f64::from(count.max(1)) / f64::from(self.plan.usable())
+    }
+
+    /// The most that was reserved for floors of the dead, as a part of what may be leased.
+    #[must_use]
+    pub fn reserved(&self) -> f64 {
+        let most = self.moments.iter().map(|one| one.reserved).max().unwrap_or(0);
+        most as f64 / f64::from(self.plan.usable())
     }
 
     /// The fairness so long after the beginning.

@@ -370,14 +370,23 @@ impl World {
     }
 
     fn moment(&mut self) {
-        let share = self.share();
-        let mut moment = Moment { at: self.now as f64 / 1e6, ..Moment::default() };
-        let loaded = |one: &&Replica| one.want > 0 && !one.leaving;
-        for replica in self.slots.iter().flatten().filter(loaded) {
-            moment.in_use += u64::from(replica.open);
-            moment.useful += u64::from(replica.open.min(share));
+        let is_loaded = |one: &&Replica| one.want > 0 && !one.leaving;
+        let loaded = self.slots.iter().flatten().filter(is_loaded).count();
+        let idle = (self.slots.iter().flatten().count() - loaded) as u64;
+        let reserved = self.engine.reserved();
+        // An idle replica has its floor; a dead one may, for all that anybody knows.
+        let others = idle * u64::from(self.plan.floor()) + reserved;
+        let reachable = u64::from(self.plan.usable()).saturating_sub(others);
+        // Rounded up: some have the permit that is left over.
+        let share = reachable.div_ceil(loaded.max(1) as u64);
+        let mut moment = Moment { reserved, reachable, ..Moment::default() };
+        moment.at = self.now as f64 / 1e6;
+        for replica in self.slots.iter().flatten().filter(is_loaded) {
+            let open = u64::from(replica.open);
+            moment.in_use += open;
+            moment.useful += open.min(share);
         }
-        let parts = self.slots.iter().flatten().filter(loaded).map(|one| f64::from(one.open));
+        let parts = self.slots.iter().flatten().filter(is_loaded).map(|one| f64::from(one.open));
         moment.fairness = jain(parts);
         moment.renewals = std::mem::take(&mut self.engine.renewals);
         self.ran.moments.push(moment);
@@ -386,14 +395,5 @@ impl World {
                 *had += f64::from(one.as_ref().map_or(0, |one| one.open)) * MOMENT as f64 / 1e6;
             }
         }
-    }
-
-    /// The fair share of a replica that could use more, rounded up: some have the permit that is left
-    /// over.
-    fn share(&self) -> u32 {
-        let loaded = self.slots.iter().flatten().filter(|one| one.want > 0).count() as u32;
-        let idle = self.plan.floor() * (self.plan.replicas as u32).saturating_sub(loaded);
-        let idle = if loaded == self.plan.replicas as u32 { 0 } else { idle };
-        (self.plan.usable() - idle.min(self.plan.usable())).div_ceil(loaded.max(1))
     }
 }

@@ -121,6 +121,6 @@ fn style(algorithm: Algorithm) -> ShapeStyle {
 }
 
 /// Drawing into a string fails only if the drawing makes no sense.
-fn broken(error: impl std::fmt::Display) -> anyhow::Error {
+pub(super) fn broken(error: impl std::fmt::Display) -> anyhow::Error {
     anyhow!("cannot draw a chart: {error}")
 }

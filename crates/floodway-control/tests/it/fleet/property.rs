@@ -96,6 +96,13 @@ fn play(common: Common, declared: Vec<Declared>, steps: &[Step]) -> Result<(), S
     if !left.is_empty() {
         return Err(format!("never released: {left:?}"));
     }
+    // While a turn passes on, nobody has the permit for a moment.
+    for _ in 0..6 {
+        if divided(&world).is_ok() {
+            return Ok(());
+        }
+        world.pass(450)?;
+    }
     divided(&world)
 }
 

@@ -368,7 +368,8 @@ impl World {
         self.steps += 1;
         books::check(&self.ledger)?;
         let account = self.ledger.account();
-        if !repeated
+        let counts = !repeated && !reply.superseded;
+        if counts
             && reply.grant > request.applied.max(request.held)
             && account.total > account.usable()
         {
