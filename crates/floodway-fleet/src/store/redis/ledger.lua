@@ -96,11 +96,32 @@ local function settle(key, changes)
   return changed
 end
 
+local function count(changes, kind, by) changes[kind] = (changes[kind] or 0) + by end
+
+-- What somebody asked for and declared who is not among those with a lease any more. Most ask for the same
+-- again at once, and nothing has to be written.
+local gone_weight, gone_floor, gone_want, gone_budget, gone_margin
+
+local function wants_of(weight, least, want) return format('%d %d %d', weight, least, want) end
+
+local function declares(budget, margin)
+  return format('%d %d %d', max(budget - margin, 0), budget, margin)
+end
+
+local function forget_gone()
+  if not gone_weight then return end
+  count(wants, wants_of(gone_weight, gone_floor, gone_want), -1)
+  count(declared, declares(gone_budget, gone_margin), -1)
+  gone_weight = nil
+end
+
 local function settle_wants()
+  forget_gone()
   if settle(WANTS, wants) then a.stale = 1 end
 end
 
 local function settle_declared()
+  forget_gone()
   if settle(DECLARED, declared) then
     a.kinds = call('HLEN', DECLARED)
     a.moved = 1
@@ -181,16 +202,23 @@ end
 
 local function is_learning() return a.now < a.learning_until end
 
-local function count(changes, kind, by) changes[kind] = (changes[kind] or 0) + by end
-
 local function claim(m)
   return min(m.weight, MOST_WEIGHT), m.floor, min(m.want, m.budget)
 end
 
-local function list(m, by)
-  a.members = a.members + by
-  count(wants, format('%d %d %d', claim(m)), by)
-  count(declared, format('%d %d %d', max(m.budget - m.margin, 0), m.budget, m.margin), by)
+local function list(m)
+  a.members = a.members + 1
+  local weight, least, want = claim(m)
+  local known = gone_weight
+  if known ~= weight or gone_floor ~= least or gone_want ~= want then
+    if known then count(wants, wants_of(known, gone_floor, gone_want), -1) end
+    count(wants, wants_of(weight, least, want), 1)
+  end
+  if not known or gone_budget ~= m.budget or gone_margin ~= m.margin then
+    if known then count(declared, declares(gone_budget, gone_margin), -1) end
+    count(declared, declares(m.budget, m.margin), 1)
+  end
+  gone_weight = nil
 end
 
 local function unlist(m)
@@ -201,7 +229,10 @@ local function unlist(m)
     return
   end
   a.hungry = a.hungry - m.hungry
-  list(m, -1)
+  a.members = a.members - 1
+  forget_gone()
+  gone_weight, gone_floor, gone_want = claim(m)
+  gone_budget, gone_margin = m.budget, m.margin
 end
 
 local function set_in_force()

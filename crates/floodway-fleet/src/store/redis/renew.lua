@@ -27,18 +27,14 @@ local function ttl()
   return floor(r.ttl * stretched / own)
 end
 
--- FleetClock::advance
-local function advance_clock(wall, proven)
-  local moved = a.wall == 0 and 0 or max(wall - a.wall, 0)
-  a.wall = wall
-  if proven then a.now = max(a.now, min(a.now + moved, proven + SLACK)) end
-end
-
 -- Account::advance
 local function advance(wall, own)
   local begins = a.engine ~= engine
   local known = own and own.incarnation == incarnation and own.lapsed == 0 and not begins
-  advance_clock(wall, known and max(r.sent + own.ahead, 0))
+  -- FleetClock::advance
+  local moved = a.wall == 0 and 0 or max(wall - a.wall, 0)
+  a.wall = wall
+  if known then a.now = max(a.now, min(a.now + moved, max(r.sent + own.ahead, 0) + SLACK)) end
   if begins then
     a.engine = engine
     a.now = a.now + 1
@@ -181,7 +177,7 @@ local function lease(m)
   m.floor, m.weight, m.budget, m.margin = r.floor, r.weight, r.budget, r.margin
   m.linger, m.fenced, m.lapsed = r.linger, r.fenced, 0
   if r.leaving == 1 then return leave(m) end
-  list(m, 1)
+  list(m)
   set_in_force()
   if a.members <= FEW or a.now >= a.levelled + LEVEL_EVERY then relevel() end
   grant(m)
