@@ -83,9 +83,11 @@ impl Account {
     pub fn advance(&mut self, wall: u64, request: &LeaseRequest, own: Option<&Member>) -> u64 {
         let begins = self.engine != request.engine;
         // Whoever was away for a lease has not seen what this time has lost since. And an engine that
-        // begins with an old copy of what it knew listens from now on, not from the time of the copy.
+        // begins with an old copy of what it knew listens from now on, not from the time of the copy,
+        // which is what everybody's distance from this time was measured in until they ask again.
         let proof = own
-            .filter(|own| own.incarnation == request.incarnation && !own.lapsed && !begins)
+            .filter(|own| own.incarnation == request.incarnation && !begins)
+            .filter(|own| !self.is_anew(own))
             .map(|own| own.proves(request.sent));
         self.clock.advance(wall, proof);
         if begins {
@@ -94,15 +96,23 @@ impl Account {
             self.clock.now += 1;
             let now = self.clock.now;
             (self.learning_from, self.learning_until) = (now, now + 1);
-            self.reserve_until = now + request.floor_ttl;
+            self.reserve_until = now;
             (self.reserve_floors, self.returned_floors) = (0, 0);
         }
         if self.is_learning() {
             let lapsed = LeaseRequest::usable_for(self.ttl(request));
             let until = self.learning_from + lapsed + request.reuse + request.linger;
             self.learning_until = self.learning_until.max(until);
+            // Who has floors has them as long as anybody says, and closes them later.
+            let until = self.learning_from + request.floor_ttl + request.linger;
+            self.reserve_until = self.reserve_until.max(until);
         }
         self.clock.now
+    }
+
+    /// Whether `member` has no distance from the fleet's time that still counts.
+    fn is_anew(&self, member: &Member) -> bool {
+        member.seq == 0 || member.lapsed || member.seen < self.learning_from
     }
 
     /// Under which lease there may be something that the replica has left behind.
@@ -184,7 +194,8 @@ impl Account {
             self.reserve_floors = self.reserve_floors.max(u64::from(request.seen_floors));
             self.returned_floors += u64::from(request.floor_applied);
         }
-        member.take(request, now);
+        let anew = self.is_anew(&member);
+        member.take(request, now, anew);
         if request.leaving {
             return self.leave(request, &member);
         }

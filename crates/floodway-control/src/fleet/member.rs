@@ -81,9 +81,8 @@ impl Member {
         sent.saturating_add_signed(self.ahead)
     }
 
-    pub(super) fn take(&mut self, request: &LeaseRequest, now: u64) {
+    pub(super) fn take(&mut self, request: &LeaseRequest, now: u64, anew: bool) {
         let ahead = now.cast_signed() - request.sent.cast_signed();
-        let anew = self.seq == 0 || self.lapsed;
         self.ahead = if anew { ahead } else { self.ahead.min(ahead) };
         self.seq = request.seq;
         self.sent = request.sent;

@@ -47,6 +47,8 @@ fn bounds_cover(ledger: &Ledger) -> Result<(), String> {
 
 /// Whether nothing is decided at the moment by what was before: no budget above what may be leased, no
 /// engine that learns.
-pub(super) fn settled(account: &Account) -> bool {
-    account.total <= account.usable() && !account.is_learning()
+pub(super) fn settled(account: &Account, engine: &str) -> bool {
+    // One that has not been asked yet knows nothing of answers that are still under way.
+    let begun = account.engine == engine;
+    begun && account.total <= account.usable() && !account.is_learning()
 }

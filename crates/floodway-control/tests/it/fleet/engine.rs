@@ -100,7 +100,7 @@ fn an_engine_with_an_old_copy_learns_from_its_start_on() {
     assert!(ask(&mut process("newcomer", 2), 60_000));
     assert!(ask(&mut known, 60_200));
     assert!(ask(&mut known, 63_900));
-    assert!(!ask(&mut known, 64_100));
+    assert!(!ask(&mut known, 64_300));
 }
 
 #[test]
@@ -279,4 +279,56 @@ fn what_was_closed_is_what_was_left_then_and_nothing_since() {
     let now: Vec<_> = ledger.unfenced().cloned().collect();
     ledger.fenced(&now);
     assert_eq!(ledger.unfenced().count(), 0);
+}
+
+#[test]
+fn floors_are_reserved_until_they_are_closed() {
+    let (mut ledger, mut away, mut here) =
+        (Ledger::default(), process("away", 1), process("here", 2));
+    let short = |request: LeaseRequest| LeaseRequest {
+        floor_ttl: 10_000,
+        linger: 2_000,
+        engine: "a run".to_owned(),
+        ..request
+    };
+    for at in 0..8 {
+        let at = at * 1_000;
+        let request = LeaseRequest { floor: 2, want: 2, ..short(away.request(at, 0)) };
+        away.hear(&ledger.renew(BEGIN + at, &request));
+        let request = short(here.request(at, 20));
+        here.hear(&ledger.renew(BEGIN + at, &request));
+    }
+    let (mut ledger, mut granted) = (Ledger::default(), Vec::new());
+    for at in 8..22 {
+        let request = short(here.request(at * 1_000, 20));
+        let request = LeaseRequest { engine: "another run".to_owned(), ..request };
+        granted.push(here.hear(&ledger.renew(BEGIN + at * 1_000, &request)));
+    }
+    // The other one may use its floor for ten seconds, and has two more to close it.
+    assert_eq!(granted[6..12], [18; 6], "{granted:?}");
+    assert_eq!(granted[13], 20, "{granted:?}");
+}
+
+#[test]
+fn the_time_of_an_old_copy_proves_nothing() {
+    let (mut ledger, mut away, mut here) =
+        (Ledger::default(), process("away", 1), process("here", 2));
+    for at in 0..2 {
+        away.ask(&mut ledger, at * 1_000, 1);
+        here.ask(&mut ledger, at * 1_000, 1);
+    }
+    let mut ask = |one: &mut Process, at, step| {
+        let engine = "another run".to_owned();
+        let request = LeaseRequest { engine, ..one.request(at, 1) };
+        one.hear(&ledger.renew(BEGIN + at + step, &request));
+        ledger.account().clock.now
+    };
+    // Half a minute later the engine begins with what it knew then.
+    let mut before = 0;
+    for at in 30..33 {
+        before = ask(&mut here, at * 1_000, 0);
+    }
+    // The wall clock steps just before the other one asks for the first time.
+    let after = ask(&mut away, 32_500, 300_000);
+    assert!(after <= before + 500, "{before} {after}");
 }

@@ -70,7 +70,9 @@ fn divided(world: &World) -> Result<(), String> {
     if claimants.is_empty() {
         return Ok(());
     }
-    let useful: f64 = claimants.iter().map(|one| one.want.max(one.floor)).sum();
+    let floors_fit = claimants.iter().map(|one| one.floor).sum::<f64>() <= usable;
+    let needs = |one: &Claimant| one.want.max(if floors_fit { one.floor } else { 0.0 });
+    let useful: f64 = claimants.iter().map(needs).sum();
     let granted: f64 = grants.iter().sum();
     if granted < useful.min(usable) {
         return Err(format!(
@@ -96,12 +98,12 @@ fn play(common: Common, declared: Vec<Declared>, steps: &[Step]) -> Result<(), S
     if !left.is_empty() {
         return Err(format!("never released: {left:?}"));
     }
-    // While a turn passes on, nobody has the permit for a moment.
-    for _ in 0..6 {
+    // While a turn passes on, nobody has the permit for as long as it takes to close a connection.
+    for _ in 0..80 {
         if divided(&world).is_ok() {
             return Ok(());
         }
-        world.pass(450)?;
+        world.pass(250)?;
     }
     divided(&world)
 }

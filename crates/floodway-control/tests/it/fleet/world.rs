@@ -85,6 +85,8 @@ pub(super) struct World {
     floors: u64,
     /// Whether the engine had heard of it when it began to grant.
     floors_known: Option<bool>,
+    /// Floors that come on top, because nobody had heard of them.
+    unheard: u64,
     /// What may be used in all: more than the budget while it was more a moment ago.
     allowed: u64,
     usable: u64,
@@ -113,6 +115,7 @@ impl World {
             orphans: Vec::new(),
             floors: 0,
             floors_known: None,
+            unheard: 0,
             allowed: 0,
             usable: 0,
             steps: 0,
@@ -158,7 +161,14 @@ impl World {
     }
 
     fn run_engine(&mut self, ledger: Ledger) {
-        self.ledger = ledger;
+        let now = self.now;
+        let former = std::mem::replace(&mut self.ledger, ledger);
+        // An answer may still be under way.
+        let promised = |one: &Replica| {
+            let known = |name: &str| former.members().find(|known| known.replica == name);
+            let keep = known(&one.holder.terms().replica).map_or(0, |known| known.keep);
+            u64::from(one.floor(now).max(keep))
+        };
         self.engine += 1;
         // Nobody closes what no engine remembers: where an engine loses what it knew while a process is
         // paused or gone, it is the database that has to notice.
@@ -175,7 +185,7 @@ impl World {
         self.slots.iter_mut().flatten().for_each(|one| one.unknown = true);
         // What replicas keep without a burst is known to an engine if anybody who comes back has heard
         // of all of it.
-        self.floors = self.slots.iter().flatten().map(|one| u64::from(one.floor(self.now))).sum();
+        self.floors = self.slots.iter().flatten().map(promised).sum();
         self.floors_known = None;
     }
 
@@ -321,9 +331,12 @@ impl World {
                     return Ok(());
                 }
                 let sweep = reply.sweep;
-                let before = (run != self.engine) || replica.open > replica.cap(self.now);
+                let answered = replica.holder.last().map(|(_, sent)| sent);
                 let ended = replica.hear(self.now, reply);
-                replica.unknown &= before || replica.open > replica.cap(self.now);
+                let counts = answered != replica.holder.last().map(|(_, sent)| sent);
+                // What it has too much from before is unknown until it is closed.
+                let known = counts && run == self.engine;
+                replica.unknown &= !known || replica.open > replica.cap(self.now);
                 if ended {
                     self.slots[slot] = None;
                 }
@@ -396,17 +409,20 @@ impl World {
             let known = account.reserve_floors >= self.floors;
             self.floors_known = Some(known);
             // Where nobody has heard of them in time, they come on top.
-            self.allowed += if known { 0 } else { self.floors };
+            self.unheard = if known { 0 } else { self.floors };
         }
         let account = self.ledger.account();
         let in_use = self.in_use();
         self.allowed = self.allowed.max(self.usable);
-        if in_use > self.allowed {
+        if in_use > self.allowed + self.unheard {
             return Err(format!("{in_use} in use, {} may be\n{}", self.allowed, self.describe()));
         }
-        let kept = self.slots.iter().flatten().any(|one| one.unknown && one.floor(self.now) > 0);
-        if books::settled(account) && in_use <= self.usable && !kept {
-            self.allowed = self.usable;
+        let kept = self.slots.iter().flatten().any(|one| one.unknown);
+        if books::settled(account, &format!("run {}", self.engine))
+            && in_use <= self.usable
+            && !kept
+        {
+            (self.allowed, self.unheard) = (self.usable, 0);
         }
         Ok(())
     }
@@ -422,6 +438,15 @@ impl World {
             account.usable(),
             account.remnants,
             account.is_learning()
+        );
+        let _ = write!(
+            text,
+            "\n  floors: {} promised, {:?} heard, {} of {} came back, until {}",
+            self.floors,
+            self.floors_known,
+            account.returned_floors,
+            account.reserve_floors,
+            account.reserve_until
         );
         for one in self.slots.iter().flatten() {
             let terms = one.holder.terms();

@@ -27,10 +27,15 @@ local function ttl()
   return floor(r.ttl * stretched / own)
 end
 
+-- Account::is_anew
+local function is_anew(m)
+  return m.seq == 0 or m.lapsed == 1 or m.seen < a.learning_from
+end
+
 -- Account::advance
 local function advance(wall, own)
   local begins = a.engine ~= engine
-  local known = own and own.incarnation == incarnation and own.lapsed == 0 and not begins
+  local known = own and own.incarnation == incarnation and not begins and not is_anew(own)
   -- FleetClock::advance
   local moved = a.wall == 0 and 0 or max(wall - a.wall, 0)
   a.wall = wall
@@ -39,13 +44,14 @@ local function advance(wall, own)
     a.engine = engine
     a.now = a.now + 1
     a.learning_from, a.learning_until = a.now, a.now + 1
-    a.reserve_until = a.now + r.floor_ttl
+    a.reserve_until = a.now
     a.reserve_floors, a.returned_floors = 0, 0
   end
   if is_learning() then
     local lasts = ttl()
     local lapsed = lasts - floor(lasts / 4)
     a.learning_until = max(a.learning_until, a.learning_from + lapsed + r.reuse + r.linger)
+    a.reserve_until = max(a.reserve_until, a.learning_from + r.floor_ttl + r.linger)
   end
 end
 
@@ -170,8 +176,7 @@ local function lease(m)
   end
   -- Member::take
   local ahead = a.now - r.sent
-  local anew = m.seq == 0 or m.lapsed == 1
-  m.ahead = anew and ahead or min(m.ahead, ahead)
+  m.ahead = is_anew(m) and ahead or min(m.ahead, ahead)
   m.seq, m.sent, m.seen, m.held = r.seq, r.sent, a.now, r.held
   m.want = r.leaving == 1 and 0 or r.want
   m.floor, m.weight, m.budget, m.margin = r.floor, r.weight, r.budget, r.margin
