@@ -3,6 +3,11 @@
 use floodway::{Limiter, Pool, PoolLimiter};
 
 /// A limiter that stands under the ceiling of a budget, as the keeper of its lease sees it.
+///
+/// [`Limiter`] and [`PoolLimiter`] are such. What they want is what is in use and what waits. A fan-out
+/// waits as one, whatever its concurrency, so a limiter that only a fan-out uses asks for one permit more
+/// than it has and grows by one at each renewal: there, implement this for a type that holds the limiter and
+/// says in [`queued`](Self::queued) how much more could run.
 pub trait Holder: Send + Sync + 'static {
     /// Permits that are out.
     fn in_use(&self) -> u32;

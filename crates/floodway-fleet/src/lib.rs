@@ -70,3 +70,8 @@ pub use self::{
     fence::{FenceError, PostgresFence},
     naming::name_connections,
 };
+
+/// Compiles and runs the examples of the guide. A doctest alone: the guide is not in the package.
+#[cfg(all(doctest, feature = "postgres"))]
+#[doc = include_str!("../../../docs/guides/fleet.md")]
+struct FleetGuide;

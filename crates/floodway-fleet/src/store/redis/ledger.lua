@@ -30,12 +30,12 @@ local a, wants, declared = nil, {}, {}
 -- What follows reads and writes records: arrays in MessagePack, whose order `record.rs` knows as well.
 -- `stale`: the level is to be computed again; `available`: what it was computed for; `kinds`: how many
 -- entries DECLARED has; `moved`: they have changed since the budget in force was set; `left`: how many
--- entries REMNANTS has.
+-- entries REMNANTS has; `first`: nothing in DUE ends earlier.
 local function read_state(text)
   local now, wall, epoch, usable, budget, margin, set, set_budget, set_margin, total, remnants,
     lapsed_floors, lapsed, members, hungry, learning_from, learning_until, reserve_until,
     reserve_floors, returned_floors, per_weight, plenty, floors_fit, levelled, swept, kinds, moved,
-    stale, available, floors, left = cmsgpack.unpack(text)
+    stale, available, floors, left, first = cmsgpack.unpack(text)
   return {
     now = now, wall = wall, epoch = epoch, usable = usable, budget = budget, margin = margin,
     set = set, set_budget = set_budget, set_margin = set_margin, total = total,
@@ -44,7 +44,7 @@ local function read_state(text)
     reserve_until = reserve_until, reserve_floors = reserve_floors,
     returned_floors = returned_floors, per_weight = per_weight, plenty = plenty, floors_fit = floors_fit, levelled = levelled,
     swept = swept, kinds = kinds, moved = moved, stale = stale, available = available,
-    floors = floors, left = left,
+    floors = floors, left = left, first = first,
   }
 end
 
@@ -54,7 +54,7 @@ local function write_state()
     a.total, a.remnants, a.lapsed_floors, a.lapsed, a.members, a.hungry, a.learning_from,
     a.learning_until, a.reserve_until, a.reserve_floors, a.returned_floors, a.per_weight,
     a.plenty, a.floors_fit, a.levelled, a.swept, a.kinds, a.moved, a.stale, a.available, a.floors,
-    a.left
+    a.left, a.first
   )
 end
 
@@ -63,7 +63,7 @@ local function load(create)
   local version, engine, state = unpack(call('HMGET', ACCOUNT, 'version', 'engine', 'state'))
   if version == VERSION then
     a = read_state(state)
-    a.engine = engine
+    a.engine, a.kept_by = engine, engine
     return
   end
   if version or call('EXISTS', ACCOUNT) == 1 then
@@ -79,7 +79,7 @@ local function load(create)
   call('DEL', MEMBERS, DUE, WANTS, DECLARED, REMNANTS)
   -- A new account: nothing but zeros.
   local zeros = {}
-  for i = 1, 31 do zeros[i] = 0 end
+  for i = 1, 32 do zeros[i] = 0 end
   a = read_state(cmsgpack.pack(unpack(zeros)))
   a.engine, a.stale = '', 1
 end
@@ -96,11 +96,32 @@ local function settle(key, changes)
   return changed
 end
 
+local function count(changes, kind, by) changes[kind] = (changes[kind] or 0) + by end
+
+-- What somebody asked for and declared who is not among those with a lease any more. Most ask for the same
+-- again at once, and nothing has to be written.
+local gone_weight, gone_floor, gone_want, gone_budget, gone_margin
+
+local function wants_of(weight, least, want) return format('%d %d %d', weight, least, want) end
+
+local function declares(budget, margin)
+  return format('%d %d %d', max(budget - margin, 0), budget, margin)
+end
+
+local function forget_gone()
+  if not gone_weight then return end
+  count(wants, wants_of(gone_weight, gone_floor, gone_want), -1)
+  count(declared, declares(gone_budget, gone_margin), -1)
+  gone_weight = nil
+end
+
 local function settle_wants()
+  forget_gone()
   if settle(WANTS, wants) then a.stale = 1 end
 end
 
 local function settle_declared()
+  forget_gone()
   if settle(DECLARED, declared) then
     a.kinds = call('HLEN', DECLARED)
     a.moved = 1
@@ -110,12 +131,22 @@ end
 local function save()
   settle_wants()
   settle_declared()
-  call('HSET', ACCOUNT, 'version', VERSION, 'engine', a.engine, 'state', write_state())
+  if a.engine == a.kept_by then
+    call('HSET', ACCOUNT, 'state', write_state())
+  else
+    call('HSET', ACCOUNT, 'version', VERSION, 'engine', a.engine, 'state', write_state())
+  end
 end
 
 -- Where a replica stands in DUE, or what its lease `epoch` has left behind. Sorts as both do together.
 local function place(replica, epoch)
   return replica .. '\0' .. (epoch and format('%016x', epoch) or '')
+end
+
+-- What stands at `at` ends at `due`.
+local function ends(due, at)
+  a.first = min(a.first, due)
+  call('ZADD', DUE, format('%d', due), at)
 end
 
 local function read_member(text)
@@ -142,7 +173,7 @@ local function put_member(replica, before, m)
       m.want, m.floor, m.weight, m.budget, m.margin, m.linger, m.fenced, m.lapsed, m.hungry,
       m.extra, m.since, m.due, m.floor_due, m.refresh
     ))
-    call('ZADD', DUE, format('%d', m.due), place(replica))
+    ends(m.due, place(replica))
   elseif before then
     call('HDEL', MEMBERS, replica)
     call('ZREM', DUE, place(replica))
@@ -162,7 +193,7 @@ local function put_remnant(at, before, after)
     local record =
       cmsgpack.pack(after.seq, after.permits, after.keep, after.due, after.fenced)
     a.left = a.left + call('HSET', REMNANTS, at, record)
-    if after.due >= 0 then call('ZADD', DUE, format('%d', after.due), at) end
+    if after.due >= 0 then ends(after.due, at) end
   elseif before then
     a.left = a.left - call('HDEL', REMNANTS, at)
   end
@@ -171,16 +202,23 @@ end
 
 local function is_learning() return a.now < a.learning_until end
 
-local function count(changes, kind, by) changes[kind] = (changes[kind] or 0) + by end
-
 local function claim(m)
   return min(m.weight, MOST_WEIGHT), m.floor, min(m.want, m.budget)
 end
 
-local function list(m, by)
-  a.members = a.members + by
-  count(wants, format('%d %d %d', claim(m)), by)
-  count(declared, format('%d %d %d', max(m.budget - m.margin, 0), m.budget, m.margin), by)
+local function list(m)
+  a.members = a.members + 1
+  local weight, least, want = claim(m)
+  local known = gone_weight
+  if known ~= weight or gone_floor ~= least or gone_want ~= want then
+    if known then count(wants, wants_of(known, gone_floor, gone_want), -1) end
+    count(wants, wants_of(weight, least, want), 1)
+  end
+  if not known or gone_budget ~= m.budget or gone_margin ~= m.margin then
+    if known then count(declared, declares(gone_budget, gone_margin), -1) end
+    count(declared, declares(m.budget, m.margin), 1)
+  end
+  gone_weight = nil
 end
 
 local function unlist(m)
@@ -191,7 +229,10 @@ local function unlist(m)
     return
   end
   a.hungry = a.hungry - m.hungry
-  list(m, -1)
+  a.members = a.members - 1
+  forget_gone()
+  gone_weight, gone_floor, gone_want = claim(m)
+  gone_budget, gone_margin = m.budget, m.margin
 end
 
 local function set_in_force()

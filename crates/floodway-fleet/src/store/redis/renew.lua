@@ -27,13 +27,6 @@ local function ttl()
   return floor(r.ttl * stretched / own)
 end
 
--- FleetClock::advance
-local function advance_clock(wall, proven)
-  local moved = a.wall == 0 and 0 or max(wall - a.wall, 0)
-  a.wall = wall
-  if proven then a.now = max(a.now, min(a.now + moved, proven + SLACK)) end
-end
-
 -- Account::is_anew
 local function is_anew(m)
   local lasts = ttl()
@@ -46,7 +39,10 @@ end
 local function advance(wall, own)
   local begins = a.engine ~= engine
   local known = own and own.incarnation == incarnation and not begins and not is_anew(own)
-  advance_clock(wall, known and max(r.sent + own.ahead, 0))
+  -- FleetClock::advance
+  local moved = a.wall == 0 and 0 or max(wall - a.wall, 0)
+  a.wall = wall
+  if known then a.now = max(a.now, min(a.now + moved, max(r.sent + own.ahead, 0) + SLACK)) end
   if begins then
     a.engine = engine
     a.now = a.now + 1
@@ -79,7 +75,9 @@ local function lapse(first)
 
   for _ = 1, LAPSES_PER_STEP do
     local at = first[1]
-    if not at or tonumber(first[2]) > a.now then return end
+    if not at then return end
+    a.first = tonumber(first[2])
+    if a.first > a.now then return end
     if string.sub(at, -1) == '\0' then
       local name = string.sub(at, 1, -2)
       local m = member(name)
@@ -187,7 +185,7 @@ local function lease(m)
   m.floor, m.weight, m.budget, m.margin = r.floor, r.weight, r.budget, r.margin
   m.linger, m.fenced, m.lapsed = r.linger, r.fenced, 0
   if r.leaving == 1 then return leave(m) end
-  list(m, 1)
+  list(m)
   set_in_force()
   if a.members <= FEW or a.now >= a.levelled + LEVEL_EVERY then relevel() end
   grant(m)
@@ -214,8 +212,8 @@ local time = call('TIME')
 local wall = max(tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000) + tonumber(ARGV[1]), 0)
 local own = member(replica)
 advance(wall, own)
-local first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
-if first[1] and tonumber(first[2]) <= a.now then
+if a.now >= a.first then
+  local first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
   lapse(first)
   own = member(replica)
 end
