@@ -67,7 +67,7 @@ pub struct LeaseSnapshot {
     pub age: Duration,
     /// Until what it may use now ends; `None` if that does not end by itself.
     pub remaining: Option<Duration>,
-    /// What this replica declares, where another budget is in force.
+    /// What this replica declares, where others declare something else and theirs is in force.
     pub disagreement: Option<BudgetDisagreement>,
 }
 
@@ -145,7 +145,8 @@ impl Lease {
         self.kept().shared.snapshot()
     }
 
-    /// Whether the budget in force is the one that this replica declares.
+    /// Whether the budget in force is the one that this replica declares, or one that an operator has set
+    /// while all replicas declare the same.
     ///
     /// # Errors
     ///

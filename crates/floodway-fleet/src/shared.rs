@@ -109,7 +109,7 @@ impl Shared {
             hungry: reply.hungry,
             age: Duration::from_millis(now.saturating_sub(known.lease.since())),
             remaining: cap.until.map(|until| Duration::from_millis(until.saturating_sub(now))),
-            disagreement: (declared != in_force).then_some(BudgetDisagreement {
+            disagreement: (reply.disagree && declared != in_force).then_some(BudgetDisagreement {
                 declared: declared.0,
                 declared_margin: declared.1,
                 in_force: in_force.0,

@@ -149,7 +149,7 @@ impl Account {
                 }
                 // Another process under this name: what the former one had stays behind.
                 let remnant = self.leave_behind(own, left, self.clock.now);
-                let step = self.lease(request, Member::default());
+                let step = self.lease(request, Member::default(), false);
                 Step { remnant, ..step }
             }
             Some(own) if request.seq <= own.seq => {
@@ -164,6 +164,7 @@ impl Account {
                 Step { reply, member: None, remnant: left }
             }
             own => {
+                let evicted = own.is_none() && left.is_some();
                 // Whoever comes back says itself what it still holds.
                 if let Some(left) = left {
                     self.release(&left);
@@ -172,13 +173,14 @@ impl Account {
                     self.unlist(own);
                     self.total -= u64::from(own.bound);
                 }
-                self.lease(request, own.unwrap_or_default())
+                self.lease(request, own.unwrap_or_default(), evicted)
             }
         }
     }
 
-    /// Leases to a replica that is not counted at the moment.
-    fn lease(&mut self, request: &LeaseRequest, before: Member) -> Step {
+    /// Leases to a replica that is not counted at the moment; `evicted` if it has lost all it had and left
+    /// something behind.
+    fn lease(&mut self, request: &LeaseRequest, before: Member, evicted: bool) -> Step {
         let now = self.clock.now;
         let mut member = before;
         if member.epoch == 0 {
@@ -192,9 +194,11 @@ impl Account {
             self.epoch = self.epoch.max(request.epoch);
             member.epoch = request.epoch;
         }
-        // Nobody is missed but whoever had a lease: newcomers do not stand for them.
+        // Nobody is missed but whoever had a lease: newcomers do not stand for them, nor who was evicted
+        // from a lease of this engine.
+        let unknown = member.seq == 0 && (!evicted || self.is_learning());
         let was_missed =
-            request.epoch != 0 && (member.seq == 0 || member.seen < self.learning_from);
+            request.epoch != 0 && (unknown || (member.seq > 0 && member.seen < self.learning_from));
         if was_missed && now < self.reserve_until {
             self.reserve_floors = self.reserve_floors.max(u64::from(request.seen_floors));
             self.returned_floors += u64::from(request.floor_applied);

@@ -153,3 +153,13 @@ async fn what_happens_to_a_lease_is_in_the_metrics() {
     assert!(number(&metrics::RENEWALS, &["failed"]) >= 8.0);
     assert!(number(&metrics::LEASE_AGE, &[]) > 3.0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_that_an_operator_has_set_is_no_disagreement() {
+    let store = memory();
+    let one = Replica::new(store.clone(), "one", |b| b);
+    store.set_budget("db", Some((12, 2))).await.unwrap();
+    go_on(ms(1_500), &[&one]).await;
+    one.check(10, "leased");
+    one.lease.agreed().unwrap();
+}

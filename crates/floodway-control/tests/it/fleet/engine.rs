@@ -353,3 +353,46 @@ fn who_was_away_for_less_than_its_lease_does_not_prove_it_either() {
     let after = ask(&mut away, 7_900, 300_000);
     assert!(after <= before + 750, "{before} {after}");
 }
+
+#[test]
+fn an_evicted_replica_that_lives_is_not_one_that_an_engine_had_lost() {
+    let mut ledger = Ledger::default();
+    let request = |replica: &str, seq: u64, applied: u32, epoch: u64, floors: u32| LeaseRequest {
+        replica: replica.to_owned(),
+        incarnation: 1,
+        epoch,
+        seq,
+        sent: seq * 1_000,
+        want: 100,
+        held: applied,
+        applied,
+        floor_applied: if applied > 0 { 2 } else { 0 },
+        weight: 1,
+        floor: 2,
+        ttl: 4_000,
+        reuse: 0,
+        floor_ttl: 600_000,
+        linger: 1_000,
+        refresh: 1_000,
+        budget: 42,
+        margin: 2,
+        fenced: true,
+        fencer: true,
+        seen_members: 2,
+        seen_floors: floors,
+        engine: "one".to_owned(),
+        leaving: false,
+    };
+    let mut known = [("a", 0, 0, 0), ("b", 0, 0, 0)];
+    for seq in 1..20 {
+        if seq == 12 {
+            assert!(ledger.evict("a"));
+        }
+        for (replica, applied, epoch, floors) in &mut known {
+            let reply = ledger
+                .renew(1_000_000 + seq * 1_000, &request(replica, seq, *applied, *epoch, *floors));
+            (*applied, *epoch, *floors) = (reply.grant, reply.epoch, reply.floors);
+        }
+    }
+    assert_eq!(known[0].1 + known[1].1, 40);
+}

@@ -163,7 +163,7 @@ local function leave(m)
 end
 
 -- Account::lease
-local function lease(m)
+local function lease(m, evicted)
   if m.epoch == 0 then
     m.epoch = r.epoch == 0 and a.epoch + 1 or r.epoch
     a.epoch = max(a.epoch, m.epoch)
@@ -172,7 +172,8 @@ local function lease(m)
     a.epoch = max(a.epoch, r.epoch)
     m.epoch = r.epoch
   end
-  local was_missed = r.epoch ~= 0 and (m.seq == 0 or m.seen < a.learning_from)
+  local unknown = m.seq == 0 and (not evicted or is_learning())
+  local was_missed = r.epoch ~= 0 and (unknown or (m.seq > 0 and m.seen < a.learning_from))
   if was_missed and a.now < a.reserve_until then
     a.reserve_floors = max(a.reserve_floors, r.seen_floors)
     a.returned_floors = a.returned_floors + r.floor_applied
@@ -249,7 +250,7 @@ else
     a.total = a.total - own.bound
   end
   local m, remains
-  answer, m, remains = lease(own or newcomer())
+  answer, m, remains = lease(own or newcomer(), not own and left)
   put_member(replica, own, m)
   put_remnant(place(replica, answer[2]), left, remains)
 end

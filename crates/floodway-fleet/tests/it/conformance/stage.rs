@@ -70,6 +70,7 @@ impl Replica {
         self.request.epoch = reply.epoch;
         self.request.applied = reply.grant;
         self.request.floor_applied = reply.floor;
+        (self.request.seen_members, self.request.seen_floors) = (reply.members, reply.floors);
     }
 }
 
