@@ -50,7 +50,7 @@ impl<P: Pool> Holder for PoolLimiter<P> {
     }
 
     fn most(&self) -> u32 {
-        self.pool().snapshot().max
+        self.pool().snapshot().max.min(self.limiter().algorithm_limit())
     }
 
     fn held(&self) -> u32 {

@@ -26,10 +26,16 @@ async fn sweep(
     fence: &dyn Fence,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let store = &fleet.0.store;
+    let mut outcome = Ok(());
     for remnant in store.unfenced(&shared.name).await? {
-        let closed = fence.close(&Left::of(&shared.name, &remnant)).await?;
-        shared.cells.fenced.add(0, closed.into());
-        store.fenced(&shared.name, vec![remnant]).await?;
+        match fence.close(&Left::of(&shared.name, &remnant)).await {
+            Ok(closed) => {
+                shared.cells.fenced.add(0, closed.into());
+                store.fenced(&shared.name, vec![remnant]).await?;
+            }
+            // What cannot be closed must not keep the rest open.
+            Err(error) => outcome = Err(error),
+        }
     }
-    Ok(())
+    outcome
 }

@@ -102,6 +102,9 @@ impl Ceiling {
     ///
     /// A [leased](Self::leased) ceiling stays where its lease has it.
     pub fn set(&self, limit: u32) {
+        if self.0.lease.is_some() {
+            return;
+        }
         self.store(limit);
         self.notify();
     }

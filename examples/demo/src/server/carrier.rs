@@ -9,6 +9,7 @@ use deadpool::{
     managed::{self, Manager, Metrics, RecycleError, RecycleResult},
 };
 use floodway::{Ceiling, PoolLimiter};
+use floodway_fleet::{Fleet, Lease, MemoryStore};
 use floodway_pool::{DeadpoolPool, Observed};
 use http_body_util::Empty;
 use hyper::{
@@ -27,6 +28,10 @@ use super::page;
 /// limiter of the questions.
 const MAX_CONNECTIONS: usize = 16;
 
+/// What the carrier gives all replicas of the shop together. With a storage that replicas share, each would
+/// have a part; this one has it alone.
+const BUDGET: u32 = 16;
+
 /// When a connection is replaced. Without that, all would stay with the servers that the carrier had
 /// when they were opened.
 const MAX_AGE: Duration = Duration::from_secs(3);
@@ -39,6 +44,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct Carrier {
     address: SocketAddr,
     connections: PoolLimiter<DeadpoolPool<Observed<Opener>>>,
+    /// Ends when it is dropped.
+    _lease: Lease,
 }
 
 /// Opens connections of HTTP/1.1.
@@ -46,7 +53,7 @@ pub(super) struct Carrier {
 struct Opener(SocketAddr);
 
 impl Carrier {
-    /// Opens nothing yet.
+    /// Opens nothing yet. Inside of a runtime, for the renewals of the lease.
     pub(super) fn new(address: SocketAddr) -> Result<Self> {
         let pool: managed::Pool<_> = managed::Pool::builder(Observed::new(Opener(address)))
             .max_size(MAX_CONNECTIONS)
@@ -54,8 +61,13 @@ impl Carrier {
             .create_timeout(Some(CONNECT_TIMEOUT))
             .recycle_timeout(Some(CONNECT_TIMEOUT))
             .build()?;
-        let connections = PoolLimiter::builder("carrier-http", DeadpoolPool::observed(pool));
-        Ok(Self { address, connections: connections.build()? })
+        let fleet = Fleet::builder(MemoryStore::new()).replica("demo").build()?;
+        let budget = fleet.budget("carrier-http", BUDGET).margin(0).build()?;
+        let connections = PoolLimiter::builder("carrier-http", DeadpoolPool::observed(pool))
+            .ceiling(budget.ceiling())
+            .build()?;
+        let lease = budget.lease(&connections)?;
+        Ok(Self { address, connections, _lease: lease })
     }
 
     /// How many questions there are connections for.

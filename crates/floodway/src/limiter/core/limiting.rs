@@ -171,7 +171,6 @@ impl Core {
     /// Puts the effective limit into the state word and admits who now fits.
     fn apply_limit(&self, control: MutexGuard<'_, Control>, cause: usize) {
         let CeilingTerm { limit, remaining } = control.effective_term();
-        self.lease.set(remaining, &self.clock);
         let enforced = if control.mode == Mode::Enforce { limit } else { UNLIMITED };
         // Under the control lock, so that of two changes the later one stays.
         let previous = self.limit.swap(u64::from(limit), Ordering::Relaxed);
@@ -181,6 +180,8 @@ impl Core {
                 Some(State(state).with_limit(enforced).0)
             })
             .map_or_else(State, State);
+        // After the limit: whoever sees a later end has to see the limit that holds until then.
+        self.lease.set(remaining, &self.clock);
         let after = before.with_limit(enforced);
         if let Some(timings) = &self.cells.timings {
             match (before.is_saturated(), after.is_saturated()) {
