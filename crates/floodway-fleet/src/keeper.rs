@@ -72,8 +72,7 @@ impl<H: Holder> Keeper<H> {
             let mut known = self.shared.known();
             known.demand = demand;
             let due = now >= known.lease.next_for(now, demand);
-            let may =
-                self.attempt.is_none() && known.lease.cap(now).state != HolderState::Superseded;
+            let may = self.attempt.is_none() && !known.lease.cap(now).state.is_final();
             (due && may).then(|| known.lease.request(now, demand))
         };
         if let Some(request) = request {

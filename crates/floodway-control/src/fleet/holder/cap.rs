@@ -54,6 +54,12 @@ impl HolderState {
         Self::Released,
     ];
 
+    /// Whether nothing follows: there is nothing to renew any more.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Superseded | Self::Released)
+    }
+
     /// The name in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
