@@ -29,4 +29,4 @@ pub use ledger::{LAPSES_PER_STEP, Ledger, MemberStatus, RemnantStatus, Status};
 pub use level::{Claim, Level};
 pub use member::Member;
 pub use message::{LeaseReply, LeaseRequest};
-pub use remnant::{Due, Remnant};
+pub use remnant::Remnant;

@@ -24,15 +24,6 @@ pub struct Remnant {
     pub fenced: bool,
 }
 
-/// Something that ends at a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Due {
-    /// The burst or the floor of a replica.
-    Member(super::Member),
-    /// What a replica has left behind.
-    Remnant(Remnant),
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{LeaseRequest, Ledger};
