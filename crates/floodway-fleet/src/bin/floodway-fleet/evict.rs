@@ -14,11 +14,12 @@ pub(crate) async fn run(engine: &Engine, command: &arguments::Evict) -> Result<O
     let arguments::Evict { budget, replica, yes } = command;
     let before = engine.status(budget).await?;
     let leased = before.replicas.iter().any(|one| one.replica == *replica);
-    let unfenced = unfenced(&before, replica);
-    if !leased && unfenced > 0 && !yes {
+    let left = left_behind(&before, replica);
+    // One that lives may still use them: the first eviction leaves them behind for that time.
+    if !leased && left > 0 && !yes {
         complain(format_args!(
-            "{replica:?} has left {unfenced} permits behind that count until a fence has closed their \
-             connections; if none is open any more, confirm with --yes"
+            "{replica:?} has left {left} permits behind that count until a fence has closed their \
+             connections or their time is over; if none is open any more, confirm with --yes"
         ));
         return Ok(Outcome::Warned);
     }
@@ -37,9 +38,8 @@ pub(crate) async fn run(engine: &Engine, command: &arguments::Evict) -> Result<O
     Ok(Outcome::Fine)
 }
 
-fn unfenced(status: &Status, replica: &str) -> u64 {
-    let left = status.remnants.iter();
-    let left = left.filter(|one| one.replica == replica && one.remaining_ms.is_none());
+fn left_behind(status: &Status, replica: &str) -> u64 {
+    let left = status.remnants.iter().filter(|one| one.replica == replica);
     left.map(|one| u64::from(one.permits)).sum()
 }
 

@@ -93,10 +93,10 @@ fn doubts(budget: &str, usable: u32, known: Option<&Status>) -> Vec<String> {
 /// A name that no replica could have would stay for ever.
 fn check_name(budget: &str) -> Result<(), Failure> {
     let usable = |c: u8| c.is_ascii_alphanumeric() || b".-_".contains(&c);
-    if (1..=63).contains(&budget.len()) && budget.bytes().all(usable) {
+    if (1..=32).contains(&budget.len()) && budget.bytes().all(usable) {
         return Ok(());
     }
     Err(Failure::Refused(format!(
-        "budget {budget:?}: not a name, expected 1 to 63 letters, digits, dots, dashes or underscores"
+        "budget {budget:?}: not a name, expected 1 to 32 letters, digits, dots, dashes or underscores"
     )))
 }
